@@ -1,0 +1,1 @@
+"""What happened: events, hash chain, outbox, state moves, access records."""

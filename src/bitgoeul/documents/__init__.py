@@ -1,0 +1,1 @@
+"""Documents from plain data; knows no database."""

@@ -1,0 +1,1 @@
+"""Units, accounts, transfers and holds: double entry in whole numbers."""

@@ -1,0 +1,1 @@
+"""Indicators, verified claims and public figures."""

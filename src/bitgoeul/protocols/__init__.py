@@ -1,0 +1,1 @@
+"""Protocol plug-ins."""

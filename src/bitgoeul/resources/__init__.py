@@ -1,0 +1,1 @@
+"""What the cluster offers and who may use how much of it."""

@@ -1,0 +1,1 @@
+"""Target plug-ins: what a subject runs on."""

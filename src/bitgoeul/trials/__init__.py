@@ -1,0 +1,1 @@
+"""Subjects, protocols, trials, records, evidence and stages."""
