@@ -1,0 +1,98 @@
+"""What an installation may set from outside: environment variables with the prefix ``BITGOEUL_``.
+
+Every secret may also stand in a file named by ``<NAME>_FILE``. A variable with the prefix that nobody
+knows is refused: a misspelt setting must not be silently ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "BITGOEUL_"
+INSTALLATION_ROOT = Path(__file__).resolve().parents[3]
+# Set by the supervisor and the engine for their own children, not by people.
+INTERNAL = frozenset({"BITGOEUL_SUPERVISOR", "BITGOEUL_JOB_ID"})
+
+
+class Env(BaseSettings):
+    """The typed settings of one installation; each field is documented in docs/reference/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid")
+
+    home: Path = Field(
+        default=INSTALLATION_ROOT / "var", description="Where everything the installation writes lives."
+    )
+    mode: Literal["example", "production"] = Field(
+        default="example",
+        description="'example' allows one-click sign-in of the named people on loopback; 'production' never.",
+    )
+    secret_key: str = Field(
+        default="", description="Signs sessions and forms; made and kept under home when empty."
+    )
+    secret_key_file: Path | None = Field(default=None, description="A file that holds secret_key.")
+    host: str = Field(default="127.0.0.1", description="The address the web process listens on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="The port the web process listens on.")
+    allowed_hosts: str = Field(
+        default="localhost,127.0.0.1,[::1]", description="Host names the portal answers to, with commas."
+    )
+    public_url: str = Field(
+        default="", description="The address people reach the portal at; from host and port when empty."
+    )
+    official_site: bool = Field(
+        default=False, description="Turns the strip 'example installation, not an official site' off."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least severe log line written."
+    )
+    upload_limit_mib: int = Field(
+        default=64, ge=1, le=4096, description="The largest file a person may upload, in MiB."
+    )
+    local_cores: int = Field(
+        default=0, ge=0, le=4096, description="CPU cores the local engine may use; all but none reserved when 0."
+    )
+    local_targets: int = Field(
+        default=1, ge=0, le=64, description="Virtual devices 'software-target' of the local engine."
+    )
+
+    @model_validator(mode="after")
+    def _refuse_unknown(self) -> Self:
+        known = {PREFIX + name.upper() for name in type(self).model_fields} | INTERNAL
+        unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+        if unknown:
+            raise ValueError(f"unknown settings: {', '.join(unknown)}; see docs/reference/settings.md")
+        return self
+
+    @model_validator(mode="after")
+    def _resolve(self) -> Self:
+        self.home = self.home.expanduser().resolve()
+        if self.secret_key_file and not self.secret_key:
+            self.secret_key = self.secret_key_file.read_text(encoding="utf-8").strip()
+        return self
+
+
+def load_env() -> Env:
+    """Read the environment; ends the process with a readable text when it does not fit."""
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise SystemExit("bitgoeul: the settings cannot be used\n  " + "\n  ".join(lines)) from error
+
+
+def kept_secret_key(home: Path) -> str:
+    """The key kept at ``home/keys/secret_key``, made on first use (mode 0600, never overwritten)."""
+    path = home / "keys" / "secret_key"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text(encoding="ascii").strip()

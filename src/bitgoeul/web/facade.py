@@ -1,0 +1,10 @@
+"""Helpers for views of every room; they know Django and no domain."""
+
+from __future__ import annotations
+
+from .fragments import is_fragment, no_store
+from .forms import add_error
+from .pages import Page, page_number, page_of
+from .texts import render_text
+
+__all__ = ["Page", "add_error", "is_fragment", "no_store", "page_number", "page_of", "render_text"]
