@@ -1,1 +1,1 @@
-"""The base every room stands on: errors, text, state tables, quantities, clock, ids, canonical bytes, signing."""
+"""The base of every room: errors, text, state tables, quantities, clock, ids, canonical bytes, signing."""

@@ -12,7 +12,7 @@ MAX_AMOUNT = 2**63 - 1
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of account: ``scale`` ledger amounts make one display unit (1000 ``core_ms`` = one core-second)."""
+    """A unit of account: ``scale`` ledger amounts make one display unit (1000 ``core_ms`` = 1 core-second)."""
 
     code: str
     scale: int

@@ -54,7 +54,10 @@ class Env(BaseSettings):
         default=64, ge=1, le=4096, description="The largest file a person may upload, in MiB."
     )
     local_cores: int = Field(
-        default=0, ge=0, le=4096, description="CPU cores the local engine may use; all but none reserved when 0."
+        default=0,
+        ge=0,
+        le=4096,
+        description="CPU cores the local engine may use; all but none reserved when 0.",
     )
     local_targets: int = Field(
         default=1, ge=0, le=64, description="Virtual devices 'software-target' of the local engine."

@@ -23,9 +23,10 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer the request under its id."""
         given = request.headers.get("X-Request-Id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else str(new_id())
-        with audit.request_context(request_id):
+        with audit.request_context(request_id, request.META.get("REMOTE_ADDR", "")):
             response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response
@@ -38,6 +39,7 @@ class DomainErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Pass the request on."""
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -66,7 +66,11 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "bitgoeul.site.templatetags.portal"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "bitgoeul.site.templatetags.portal",
+            ],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -126,7 +130,10 @@ STATIC_ROOT = HOME / "static"
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_MAX_AGE = 3600
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": HOME / "content"}},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": HOME / "content"},
+    },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 FILE_UPLOAD_TEMP_DIR = None
@@ -163,5 +170,3 @@ KEYS = HOME / "keys"
 HEADS = HOME / "heads"
 ENGINE_HOME = HOME / "engine"
 EXAMPLES = SITE.parents[2] / "examples" / "gwangju"
-
-from .logs import LOGGING_CONFIG_DICT as LOGGING  # noqa: E402

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .fragments import is_fragment, no_store
 from .forms import add_error
+from .fragments import is_fragment, no_store
 from .pages import Page, page_number, page_of
 from .texts import render_text
 

@@ -1,0 +1,134 @@
+"""The hash chain over events: sealing in batches, verifying, signed heads outside the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from bitgoeul.kernel.canonical import digest
+from bitgoeul.kernel.heads import Head, append_head, check_heads, latest_head
+from bitgoeul.kernel.text import N_, Text
+
+from .append_only import missing_triggers
+from .models import Event, PersonalValue, Seal, Unsealed
+from .types import Finding, Report
+
+GENESIS = "0" * 64
+BATCH = 500
+# One lock for the whole chain: two sealers would give one position to two events.
+SEALER_LOCK = 0x6269_7467
+
+
+def link(sequence: int, previous: str, event_digest: str) -> str:
+    """The hash of one chain position."""
+    return digest({"sequence": sequence, "previous": previous, "event": event_digest})
+
+
+@transaction.atomic
+def seal(limit: int = BATCH) -> int:
+    """Give up to ``limit`` unsealed events their chain positions; returns how many.
+
+    The list of unsealed events is a table, not a high-water mark, so an event whose transaction commits late
+    is not skipped. On SQLite the IMMEDIATE transaction keeps a second sealer out, on PostgreSQL a lock does.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEALER_LOCK])
+    waiting = list(Unsealed.objects.select_related("event").order_by("event_id")[:limit])
+    if not waiting:
+        return 0
+    last = Seal.objects.order_by("-sequence").values_list("sequence", "hash").first()
+    sequence, previous = last or (0, GENESIS)
+    seals = []
+    for row in waiting:
+        sequence += 1
+        hash = link(sequence, previous, row.event.digest())
+        seals.append(Seal(sequence=sequence, event=row.event, previous=previous, hash=hash))
+        previous = hash
+    Seal.objects.bulk_create(seals)
+    Unsealed.objects.filter(event_id__in=[row.event_id for row in waiting]).delete()
+    return len(seals)
+
+
+def seal_all(limit: int = 1_000_000) -> int:
+    """Seal until nothing waits, or ``limit`` events are sealed."""
+    sealed = 0
+    while sealed < limit and (batch := seal()):
+        sealed += batch
+    return sealed
+
+
+def heads_path() -> Path:
+    """Where the signed heads of this chain are kept, outside the database."""
+    return Path(settings.HEADS) / "audit.jsonl"
+
+
+def write_head() -> Head | None:
+    """Sign the newest chain position and append it to ``var/heads/audit.jsonl`` when it is new."""
+    last = Seal.objects.order_by("-sequence").values_list("sequence", "hash").first()
+    if last is None:
+        return None
+    known = latest_head(heads_path())
+    if known and known.sequence >= last[0]:
+        return known
+    return append_head(heads_path(), keys=Path(settings.KEYS), chain="audit", sequence=last[0], hash=last[1])
+
+
+def verify() -> Report:
+    """Seal what waits, then recompute the whole chain and compare everything that should agree."""
+    sealed_now = seal_all()
+    findings = list(_chain_findings())
+    findings += _coverage_findings()
+    findings += _personal_findings()
+    findings += [
+        Finding("append_only", name, Text(N_("The protection of an append-only table is missing.")))
+        for name in missing_triggers()
+    ]
+    findings += _head_findings()
+    counts = {"events": Event.objects.count(), "sealed_now": sealed_now, "unsealed": Unsealed.objects.count()}
+    return Report(findings, counts)
+
+
+def _chain_findings() -> Iterator[Finding]:
+    previous, expected = GENESIS, 1
+    for row in Seal.objects.select_related("event").order_by("sequence").iterator(chunk_size=1000):
+        subject = f"#{row.sequence}"
+        if row.sequence != expected:
+            yield Finding("sequence", subject, Text(N_("Chain positions are missing before this one.")))
+        if row.previous != previous:
+            yield Finding("previous", subject, Text(N_("The chain does not continue from the position before.")))
+        if row.hash != link(row.sequence, row.previous, row.event.digest()):
+            yield Finding("event", subject, Text(N_("The event differs from what was sealed.")))
+        previous, expected = row.hash, row.sequence + 1
+
+
+def _coverage_findings() -> list[Finding]:
+    uncovered = (
+        Event.objects.exclude(pk__in=Seal.objects.values("event_id"))
+        .exclude(pk__in=Unsealed.objects.values("event_id"))
+        .values_list("pk", flat=True)[:100]
+    )
+    return [Finding("coverage", str(pk), Text(N_("The event is in no chain position."))) for pk in uncovered]
+
+
+def _personal_findings() -> list[Finding]:
+    findings = []
+    kept = PersonalValue.objects.filter(erased_at=None).select_related("event").iterator(chunk_size=1000)
+    for row in kept:
+        if row.event.personal_digest != digest({"salt": row.salt, "value": row.value}):
+            findings.append(
+                Finding("personal", str(row.event_id), Text(N_("Personal values differ from what was sealed.")))
+            )
+    return findings
+
+
+def _head_findings() -> list[Finding]:
+    faults = check_heads(heads_path(), keys=Path(settings.KEYS), chain="audit", hash_at=_hash_at)
+    return [Finding("heads", fault.subject, fault.text) for fault in faults]
+
+
+def _hash_at(sequence: int) -> str | None:
+    return Seal.objects.filter(sequence=sequence).values_list("hash", flat=True).first()

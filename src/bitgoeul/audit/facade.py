@@ -1,0 +1,47 @@
+"""What other rooms may ask of the audit room."""
+
+from __future__ import annotations
+
+from .append_only import AppendOnlyModel, append_only_operations, append_only_tables, missing_triggers
+from .chain import seal, seal_all, verify, write_head
+from .models import Event, StatefulModel, state_check, state_field
+from .outbox import dispatch_once, stuck, subscribe, subscribers
+from .queries import events_after, history, moves_of
+from .request import origin, request_context, request_id
+from .services import advance, emit, erase_personal, plain, record, record_access
+from .types import EventView, Finding, MoveView, Report
+
+__all__ = [
+    "AppendOnlyModel",
+    "Event",
+    "EventView",
+    "Finding",
+    "MoveView",
+    "Report",
+    "StatefulModel",
+    "advance",
+    "append_only_operations",
+    "append_only_tables",
+    "dispatch_once",
+    "emit",
+    "erase_personal",
+    "events_after",
+    "history",
+    "missing_triggers",
+    "moves_of",
+    "origin",
+    "plain",
+    "record",
+    "record_access",
+    "request_context",
+    "request_id",
+    "seal",
+    "seal_all",
+    "state_check",
+    "state_field",
+    "stuck",
+    "subscribe",
+    "subscribers",
+    "verify",
+    "write_head",
+]

@@ -1,0 +1,59 @@
+"""What the audit room tells other rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bitgoeul.kernel.text import Text
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a verification found wrong: which check, on what, in words."""
+
+    check: str
+    subject: str
+    text: Text
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a verification saw: findings (none when all is well) and counts of what was looked at."""
+
+    findings: Sequence[Finding] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """True when nothing was found."""
+        return not self.findings
+
+    def __add__(self, other: Report) -> Report:
+        return Report([*self.findings, *other.findings], {**self.counts, **other.counts})
+
+
+@dataclass(frozen=True)
+class MoveView:
+    """One move of a state machine."""
+
+    version: int
+    action: str
+    from_state: str
+    to_state: str
+    actor: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One event of a thing's history."""
+
+    id: str
+    at: datetime
+    actor: str
+    verb: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
