@@ -12,6 +12,7 @@ from bitgoeul.kernel.canonical import sha256_hex
 from bitgoeul.kernel.signing import (
     P256_ORDER,
     Algorithm,
+    BadBase64,
     BadEnvelope,
     Envelope,
     FileKey,
@@ -133,7 +134,7 @@ def test_an_envelope_carries_several_signatures_in_the_order_of_their_keys(tmp_p
 
 @pytest.mark.parametrize("text", ["YQ", "YR==", "YQ==\n", "Y Q==", "YQ=", "가", "_-==", "YQ==YQ=="])
 def test_base64_has_one_spelling(text: str) -> None:
-    with pytest.raises(BadEnvelope):
+    with pytest.raises(BadBase64):
         b64decode(text)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import rfc8785
 
 from .errors import BadInput
-from .text import N_
+from .text import N_, Text
 
 INTEGER_MAX = 2**53 - 1
 DEPTH_MAX = 64
@@ -127,9 +127,7 @@ def _parse(text: str, faults: list[CanonicalError], fractions: bool) -> Any:
 
     def fraction(digits: str) -> float:
         if not fractions:
-            faults.append(
-                CanonicalError(N_("The number {number} is not a whole number."), number=digits[:24])
-            )
+            faults.append(CanonicalError(N_("The number {number} is not a whole number."), number=digits[:24]))
             return 0.0
         return float(digits)
 
@@ -162,8 +160,7 @@ def _plain(value: object, path: str, depth_left: int) -> Any:
     if isinstance(value, Mapping):
         _spend(path, depth_left)
         return {
-            _plain_key(key, path): _plain(item, f"{path}.{key}", depth_left - 1)
-            for key, item in value.items()
+            _plain_key(key, path): _plain(item, f"{path}.{key}", depth_left - 1) for key, item in value.items()
         }
     if isinstance(value, float):
         raise _refuse(path, N_("A fraction; write it as a whole number of a smaller unit or as a string."))
@@ -190,4 +187,4 @@ def _spend(path: str, depth_left: int) -> None:
 
 
 def _refuse(path: str, message: str, **params: str | int) -> CanonicalError:
-    return CanonicalError(message, field=path, **params)
+    return CanonicalError(Text(message, params), field=path)

@@ -56,6 +56,12 @@ class BadEnvelope(BadInput):
     code = "bad_envelope"
 
 
+class BadBase64(BadEnvelope):
+    """A part of the envelope is not base64 in its only spelling."""
+
+    code = "bad_base64"
+
+
 class KeyMismatch(DomainError):
     """The public key beside the private key is not its own."""
 
@@ -66,6 +72,7 @@ class KeyMismatch(DomainError):
 DEFAULT_TEXTS = (
     N_("The key cannot be used."),
     N_("The envelope is not a DSSE envelope."),
+    N_("A part of the envelope is not base64 in its only spelling."),
     N_("The public key beside the private key is not its own."),
 )
 
@@ -142,7 +149,7 @@ class FileKey:
 
     @classmethod
     def load(cls, directory: Path, name: str = "centre") -> FileKey:
-        """Read ``<name>.key``; refuses one that is missing, that others can read, or whose ``.pub`` differs."""
+        """Read ``<name>.key``; refuses one that is missing, readable by others, or beside another ``.pub``."""
         path = directory / f"{name}{PRIVATE_SUFFIX}"
         data = _read_private(path)
         try:
@@ -246,16 +253,16 @@ def b64encode(data: bytes) -> str:
 
 
 def b64decode(text: str) -> bytes:
-    """Decode standard base64 in its only spelling; raises BadEnvelope otherwise.
+    """Decode standard base64 in its only spelling; raises BadBase64 otherwise.
 
     Loose decoders ignore stray characters and the unused low bits of the last one: changed bytes would pass.
     """
     try:
         data = base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
-        raise BadEnvelope(N_("A part of the envelope is not base64.")) from error
+        raise BadBase64 from error
     if b64encode(data) != text:
-        raise BadEnvelope(N_("A part of the envelope is base64 in a second spelling."))
+        raise BadBase64
     return data
 
 
@@ -308,9 +315,7 @@ def _read_private(path: Path) -> bytes:
         raise UnusableKey(
             N_("{path} can be read by others."),
             path=str(path),
-            remedy=Text(
-                N_("Run chmod 600 {path}; make a new key if others had access."), {"path": str(path)}
-            ),
+            remedy=Text(N_("Run chmod 600 {path}; make a new key if others had access."), {"path": str(path)}),
         )
     return data
 
