@@ -9,7 +9,7 @@ from structlog.typing import EventDict, WrappedLogger
 
 
 def _request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    from bitgoeul.audit.request import request_id
+    from bitgoeul.audit.facade import request_id
 
     event["request_id"] = request_id()
     return event

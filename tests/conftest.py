@@ -1,0 +1,137 @@
+"""A private home for the whole run, and the named people of every test.
+
+Ara owns the project, Bora is on its team, Chan is outside and must not get in.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ["BITGOEUL_HOME"] = tempfile.mkdtemp(prefix="bitgoeul-test-")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
+
+import pytest  # noqa: E402
+
+from bitgoeul.kernel.ids import new_id  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLES = ROOT / "examples" / "gwangju"
+
+pytest_plugins: list[str] = []
+
+
+@pytest.fixture
+def person(db):
+    """Make a person by name: ``person("ara", operator_roles={"STAFF"})`` gives their Actor."""
+    from bitgoeul.accounts import facade as accounts
+
+    def make(name: str, *operator_roles: accounts.OperatorRole) -> accounts.Actor:
+        user_id = new_id()
+        accounts.create_user(
+            actor=accounts.Actor.system("test"),
+            id=user_id,
+            email=f"{name}@example.kr",
+            display_name=name.capitalize(),
+            password="correct horse battery",  # noqa: S106
+            operator_roles=frozenset(operator_roles),
+        )
+        return accounts.actor_for(user_id=user_id)
+
+    return make
+
+
+@pytest.fixture
+def ara(person):
+    """Owns the organisation and the project."""
+    return person("ara")
+
+
+@pytest.fixture
+def chan(person):
+    """Has an account and no part in anything."""
+    return person("chan")
+
+
+@pytest.fixture
+def staff(person):
+    """Works for the operator."""
+    from bitgoeul.accounts.facade import OperatorRole
+
+    return person("staff", OperatorRole.STAFF)
+
+
+@pytest.fixture
+def engineer(person):
+    """Keeps the centre running."""
+    from bitgoeul.accounts.facade import OperatorRole
+
+    return person("engineer", OperatorRole.ENGINEER)
+
+
+@pytest.fixture
+def auditor(person):
+    """Reads everything, changes nothing."""
+    from bitgoeul.accounts.facade import OperatorRole
+
+    return person("auditor", OperatorRole.AUDITOR)
+
+
+@pytest.fixture
+def organisation(ara):
+    """Ara's start-up."""
+    from bitgoeul.accounts import facade as accounts
+
+    return accounts.create_organisation(
+        actor=ara,
+        id=new_id(),
+        name="가온칩 (예시)",
+        kind=accounts.OrganisationKind.START_UP,
+        registration_number="",
+        is_example=True,
+    )
+
+
+@pytest.fixture
+def project(ara, organisation):
+    """Ara's project; ask for ``bora`` to have her on the team."""
+    from bitgoeul.accounts import facade as accounts
+
+    return accounts.create_project(
+        actor=accounts.Actor.system("test"),
+        id=new_id(),
+        organisation_id=organisation.id,
+        title="엣지 NPU 실증 (예시)",
+        owner_user_id=ara.user_id,
+    )
+
+
+@pytest.fixture
+def bora(person, project):
+    """A member of Ara's project."""
+    from bitgoeul.accounts import facade as accounts
+
+    actor = person("bora")
+    accounts.add_member(
+        actor=accounts.Actor.system("test"),
+        project_id=project.id,
+        user_id=actor.user_id,
+        role=accounts.ProjectRole.MEMBER,
+    )
+    return accounts.actor_for(user_id=actor.user_id)
+
+
+@pytest.fixture
+def sign_in(client):
+    """Sign an Actor in on the test client: ``sign_in(ara)`` returns the client."""
+    from django.contrib.auth import get_user_model
+
+    def go(actor):
+        client.force_login(
+            get_user_model().objects.get(pk=actor.user_id),
+            backend="django.contrib.auth.backends.ModelBackend",
+        )
+        return client
+
+    return go
