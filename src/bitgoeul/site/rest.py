@@ -1,0 +1,66 @@
+"""The REST root: every room's router under /api/v1/, one error shape, OpenAPI published."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.openapi.docs import Swagger
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.accounts.rest import router as accounts_router
+from bitgoeul.compute.rest import router as compute_router
+from bitgoeul.kernel.errors import DomainError
+from bitgoeul.outcomes.rest import router as outcomes_router
+from bitgoeul.programmes.rest import router as programmes_router
+from bitgoeul.resources.rest import router as resources_router
+from bitgoeul.trials.rest import router as trials_router
+
+api = NinjaAPI(
+    title="bitgoeul",
+    version="1",
+    description="Runs a public AI cluster, from a company's application to signed evidence and a public figure.",
+    auth=accounts.session_or_token,
+    urls_namespace="api",
+    docs=Swagger(),
+    docs_url=None,
+)
+for room_router in (
+    accounts_router,
+    compute_router,
+    outcomes_router,
+    programmes_router,
+    resources_router,
+    trials_router,
+):
+    api.add_router("", room_router)
+
+
+def _answer(request: HttpRequest, status: int, code: str, message: str, detail: object) -> HttpResponse:
+    return api.create_response(request, {"code": code, "message": message, "detail": detail}, status=status)
+
+
+@api.exception_handler(DomainError)
+def refused(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """A refusal by a rule."""
+    return api.create_response(request, error.to_json(), status=error.status)
+
+
+@api.exception_handler(ValidationError)
+def malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Input that does not have the documented form; each fault names its field."""
+    faults = [{"field": ".".join(map(str, e["loc"])), "message": str(e["msg"])} for e in error.errors]
+    return _answer(request, 422, "malformed", "The input does not have the documented form.", {"faults": faults})
+
+
+@api.exception_handler(AuthenticationError)
+def unknown(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
+    """Nobody is signed in."""
+    remedy = "Sign in, or send a valid token as 'Authorization: Bearer …'; `bitgoeul sign-in` gets one."
+    return _answer(request, 401, "sign_in_needed", "Sign in first.", {"remedy": remedy})
+
+
+@api.exception_handler(HttpError)
+def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """What the framework refuses."""
+    return _answer(request, error.status_code, "refused", str(error), {})

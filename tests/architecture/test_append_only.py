@@ -1,0 +1,41 @@
+"""After all migrations every append-only table has its triggers, and they bite."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from bitgoeul.audit import facade as audit
+
+
+@pytest.mark.django_db
+def test_triggers_agree_with_models():
+    assert len(audit.append_only_tables()) >= 5
+    assert audit.missing_triggers() == []
+
+
+@pytest.mark.django_db
+def test_a_dropped_trigger_is_seen_by_verify():
+    name = "audit_event_no_update"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER {name}" + ("" if connection.vendor == "sqlite" else " ON audit_event"))
+    report = audit.verify()
+    assert [(f.check, f.subject) for f in report.findings] == [("append_only", name)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_event SET verb = 'other'",
+        "DELETE FROM audit_event",
+        "INSERT OR REPLACE INTO audit_event SELECT * FROM audit_event",
+    ],
+)
+def test_append_only_rows_stay(statement):
+    if connection.vendor != "sqlite" and "REPLACE" in statement:
+        statement = "TRUNCATE audit_event CASCADE"
+    audit.record(verb="test.made", subject_kind="test", subject_id="1", actor="system:test")
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    assert audit.history("test", "1").total == 1
