@@ -65,7 +65,7 @@ def main() -> int:
         return 0
     command = next_command(chosen)
     os.environ["BITGOEUL_HOME"] = str(home)
-    os.execv(command[0], command)
+    os.execv(command[0], command)  # noqa: S606 - a shell would only stand between the signals and us
 
 
 if __name__ == "__main__":

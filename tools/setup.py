@@ -32,7 +32,7 @@ COMMAND_SECONDS_MAX = 1800
 
 
 def home_from(environ: Mapping[str, str]) -> Path:
-    """Where the installation writes: ``BITGOEUL_HOME``, else ``var/`` beside the code, never the working directory."""
+    """Where the installation writes: ``BITGOEUL_HOME``, else ``var/`` beside the code, from anywhere."""
     named = environ.get("BITGOEUL_HOME", "")
     return Path(named).expanduser().resolve() if named else ROOT / "var"
 
@@ -270,22 +270,16 @@ def lock_entry(text: str, name: str) -> str:
 
 
 def copy_assets(packages: Path, target: Path, manifest: Mapping[str, list[dict[str, str]]]) -> None:
-    """Copy what ``manifest`` lists; a listed file that a package lacks is a `Trouble`."""
-    for entry in manifest["copies"]:
-        source = packages / entry["from"]
-        if not source.exists():
-            raise Trouble(f"npm packages hold no {entry['from']}.", "Correct tools/assets.json.", 1)
-        files = [source] if source.is_file() else sorted(source.rglob(entry.get("only", "*")))
-        for file in (path for path in files if path.is_file()):
-            place = target / entry["to"] / file.relative_to(source) if source.is_dir() else target / entry["to"]
+    """Copy the files and folders that ``manifest`` lists by package; one that is not there is a `Trouble`."""
+    for package, entries in manifest.items():
+        for entry in entries:
+            source, place = packages / package / entry["from"], target / entry["to"]
             place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(without_source_map(file))
-
-
-def without_source_map(path: Path) -> bytes:
-    """The file's bytes; of style sheets and scripts without the line that asks for a map we do not serve."""
-    data = path.read_bytes()
-    if path.suffix in {".css", ".js"}:
-        kept = [line for line in data.splitlines(keepends=True) if b"# sourceMappingURL=" not in line[:40]]
-        return b"".join(kept)
-    return data
+            if source.is_dir():
+                shutil.copytree(source, place, dirs_exist_ok=True)
+            elif source.is_file():
+                shutil.copyfile(source, place)
+            else:
+                raise Trouble(
+                    f"The npm package {package} holds no {entry['from']}.", "Correct tools/assets.json.", 1
+                )

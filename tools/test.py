@@ -1,4 +1,7 @@
-"""`./test`: set up with the test tools, then every check; `--all` adds what needs Chromium. Standard library only."""
+"""`./test`: set up with the test tools, then every check. `--all` adds what needs Chromium.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,7 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
 
 def main() -> int:
     """Set up, check, answer with an exit status."""
-    parser = argparse.ArgumentParser(prog="./test", description=__doc__.split(". Standard")[0] + ".")
+    parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
     parser.add_argument("--all", action="store_true", help="also the browser tests; installs Chromium as root")
     parser.add_argument("chosen", nargs="*", help="only these tests (paths or pytest arguments after --)")
     given = parser.parse_args()

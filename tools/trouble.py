@@ -11,9 +11,9 @@ ROOM_NEEDED_MIB = 1500
 DISK_FULL = re.compile(r"No space left on device|ENOSPC|Disk quota exceeded|os error 28|database or disk is full")
 UNREACHABLE = re.compile(
     r"dns error|error sending request|Failed to fetch|Could not connect|tcp connect error|Connection refused"
-    r"|Connection reset|NewConnectionError|ConnectTimeout|Max retries exceeded"
-    r"|Temporary failure in name resolution|ENOTFOUND|ECONNREFUSED|ECONNRESET|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|Network is unreachable|network timeout"
-    r"|operation timed out|No matching distribution found|No such file or directory \(os error 2\): simple",
+    r"|Connection reset|NewConnectionError|ConnectTimeout|Max retries exceeded|ENOTFOUND|ECONNREFUSED|ECONNRESET"
+    r"|Temporary failure in name resolution|EAI_AGAIN|ETIMEDOUT|ENETUNREACH|Network is unreachable"
+    r"|network timeout|operation timed out|No matching distribution found",
     re.IGNORECASE,
 )
 CERTIFICATE = re.compile(
