@@ -1,0 +1,26 @@
+"""The reference pages name everything there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from bitgoeul.site.env import PREFIX, Env
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_every_setting_is_documented_and_nothing_else():
+    text = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
+    documented = set(re.findall(rf"^\| `({PREFIX}[A-Z_]+)`", text, re.MULTILINE))
+    assert documented == {PREFIX + name.upper() for name in Env.model_fields}
+
+
+def test_links_between_pages_lead_somewhere():
+    broken = [
+        f"{page.relative_to(DOCS)} → {target}"
+        for page in DOCS.rglob("*.md")
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / target).exists()
+    ]
+    assert broken == []
