@@ -94,21 +94,44 @@ def field_changes(data: bytes) -> list[bytes]:
     return [file_bytes(change(content, path)) for path in paths for change in (samples.edited, samples.without)]
 
 
-def nonsense() -> list[bytes]:
-    odd = [
-        b"", b"hello", b"x" * (1024 * 1024 + 1), b"[" * 100_000, b"{}\n", b"[]\n", b"null\n", b"0.5\n", b"-0\n", b"1e3\n",
-        b'{"a":1,"a":2}\n', b'{"a":1,"a":2', b'"\\ud800"\n', b'{"__proto__":{"a":1},"b":9007199254740993}\n',
-        b'{"envelope":{},"record":{}}\n', b"\xef\xbb\xbf{}\n", b"NaN\n", b"[1,]\n", b"\xed\xa0\x80", b"[01]\n",
-        b"[" * 64 + b"]" * 64 + b"\n", b"[" * 65 + b"]" * 65 + b"\n", b"1" + b"0" * 9999 + b"\n", b'"\x7f"\n', b'"\x01"\n',
-        '{"\\u20ac":1,"\U0001f600":2,"\ufb33":3}\n'.encode(), '{"\U0001f600":2,"\ufb33":3}\n'.encode(), b'{"10":1,"9":2}\n',
-        b'{"9":2,"10":1}\n', '"\u2028"\n'.encode(),
-    ]
-    return odd
+NO_EVIDENCE = [
+    b"",
+    b"hello",
+    b"x" * (1024 * 1024 + 1),
+    b"[" * 100_000,
+    b"{}\n",
+    b"[]\n",
+    b"null\n",
+    b"0.5\n",
+    b"-0\n",
+    b"1e3\n",
+    b'{"a":1,"a":2}\n',
+    b'{"a":1,"a":2',
+    b'"\\ud800"\n',
+    b'{"__proto__":{"a":1},"b":9007199254740993}\n',
+    b'{"envelope":{},"record":{}}\n',
+    b"\xef\xbb\xbf{}\n",
+    b"NaN\n",
+    b"[1,]\n",
+    b"\xed\xa0\x80",
+    b"[01]\n",
+    b"[" * 64 + b"]" * 64 + b"\n",
+    b"[" * 65 + b"]" * 65 + b"\n",
+    b"1" + b"0" * 9999 + b"\n",
+    b'"\x7f"\n',
+    b'"\x01"\n',
+    '{"\\u20ac":1,"\U0001f600":2,"\ufb33":3}\n'.encode(),
+    '{"\U0001f600":2,"\ufb33":3}\n'.encode(),
+    b'{"10":1,"9":2}\n',
+    b'{"9":2,"10":1}\n',
+    '"\u2028"\n'.encode(),
+]
 
 
 def test_both_accept_what_was_issued(key: FileKey, reviewer: FileKey) -> None:
     both = samples.seal(samples.statement(key, reviewer=reviewer), samples.record(), key, reviewer)
-XX
+    names = {"__proto__": {"a": 1}, "constructor": [1], "9": 1, "10": 2, "\U0001f600": 1, "\ufb33": 2}
+    proto = samples.record(**names)
     odd = samples.seal(samples.statement(key, proto), proto, key)
     cases: list[Case] = [
         (samples.evidence_file(key), [key], ["runner"]),
@@ -132,7 +155,7 @@ def test_both_refuse_changed_fields_by_the_same_check(key: FileKey) -> None:
 
 
 def test_both_refuse_what_is_no_evidence_by_the_same_check(key: FileKey) -> None:
-    refused = compare([(one, [key], ["runner"]) for one in nonsense()])
+    refused = compare([(one, [key], ["runner"]) for one in NO_EVIDENCE])
     assert set(refused) == {"size", "readable", "canonical", "envelope"}
 
 
