@@ -1,1 +1,1 @@
-"""Calls, applications, decisions and agreements."""
+"""Calls, plans, applications, decisions and agreements, up to the allocation."""

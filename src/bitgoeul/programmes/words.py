@@ -1,0 +1,27 @@
+"""Texts of both kinds in the reader's language: translated messages and bilingual data."""
+
+from __future__ import annotations
+
+from django.utils.translation import get_language
+
+from bitgoeul.kernel.text import Text
+from bitgoeul.web.facade import render_text
+
+from .types import Said, Words
+
+
+def say(text: Said | str | None) -> str:
+    """The text in the active language; nothing is empty, a plain string is returned as it is."""
+    if isinstance(text, Words):
+        return text.in_language(get_language())
+    return "" if text is None else render_text(text)
+
+
+def said_json(text: Said) -> dict[str, object]:
+    """The stored form: ``{"ko", "en"}`` of data, ``{"msgid", "params"}`` of a message."""
+    return text.model_dump() if isinstance(text, Words) else text.to_json()
+
+
+def said_from(data: dict[str, object]) -> Said:
+    """Read what ``said_json`` wrote."""
+    return Words.model_validate(data) if "ko" in data else Text.from_json(data)
