@@ -1,4 +1,4 @@
-"""The record's small arithmetic, for the harness that writes it and the judge that reads it. Whole numbers only."""
+"""The record's small arithmetic, for the harness that writes and the judge that reads it. Whole numbers only."""
 
 from __future__ import annotations
 

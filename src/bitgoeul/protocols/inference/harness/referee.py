@@ -312,7 +312,7 @@ def _finish(trial: Trial, finding: dict[str, Any] | None) -> None:
     if len(data) > limit:
         raise RuntimeError(f"the record has {len(data)} bytes, the limit is {limit}")
     partial = trial.folder / (RECORD_FILE + ".partial")
-    partial.write_bytes(data + b"\n")
+    partial.write_bytes(data)
     partial.replace(trial.folder / RECORD_FILE)
 
 
