@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from bitgoeul.kernel.errors import BadInput, NotFound
+from bitgoeul.kernel.errors import NotFound, WrongState
 from bitgoeul.kernel.text import N_, Text
 
 from .ports import Outcome
@@ -37,11 +37,10 @@ class NoSuchEvidence(NotFound):
     code = "no_such_evidence"
 
 
-class AlreadyInvalid(BadInput):
+class AlreadyInvalid(WrongState):
     """This evidence is already invalidated."""
 
     code = "already_invalid"
-    status = 409
 
 
 DEFAULT_TEXTS = (
