@@ -1,0 +1,45 @@
+"""The command line `bitgoeul`: operators act on this installation, users speak to the REST API.
+
+Exit status: 0 done, 1 findings, 2 bad input. With ``--json`` a command prints JSON Lines alone on standard output;
+text for people goes to standard error then. Nothing heavy is imported before a command needs it.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from importlib.metadata import version
+
+import click
+
+from bitgoeul.kernel.errors import DomainError
+
+from . import evidence, operator, user
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("bitgoeul"), prog_name="bitgoeul")
+def cli() -> None:
+    """Run a public AI cluster: allocations, jobs, trials, evidence and public figures."""
+
+
+for command in (*operator.COMMANDS, *user.COMMANDS, *evidence.COMMANDS):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Entry point; turns refusals into a text, a remedy and exit status 2."""
+    # `bitgoeul … | head` must end quietly, as every other program does.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as refusal:
+        refusal.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except DomainError as refusal:
+        click.echo(f"{refusal.text}" + (f"\n{refusal.remedy}" if refusal.remedy else ""), err=True)
+        sys.exit(2)

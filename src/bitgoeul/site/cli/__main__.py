@@ -1,0 +1,5 @@
+"""`python -m bitgoeul.site.cli`."""
+
+from . import main
+
+main()

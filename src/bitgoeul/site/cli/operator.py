@@ -1,0 +1,190 @@
+"""Commands that act on this very installation: its processes, its database, its books."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import FINDINGS, Out, bad_input, json_option
+
+if TYPE_CHECKING:
+    from bitgoeul.audit.types import Report
+
+RESTART_SECONDS_MAX = 120.0
+
+
+def use_django() -> None:
+    """Load settings and rooms; only commands that need the database do."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
+    import django
+
+    django.setup()
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=None, help="Port of the portal; 0 takes a free one."
+)
+@click.option("--first-journey", is_flag=True, help="Run the journey unless this home has seen it.")
+@click.option("--lock-fd", type=int, default=None, hidden=True)
+@click.option("--listen-fd", type=int, default=None, hidden=True)
+def up(port: int | None, first_journey: bool, lock_fd: int | None, listen_fd: int | None) -> None:
+    """Run web, worker and follower until Ctrl-C."""
+    from bitgoeul.site import supervisor
+    from bitgoeul.site.env import load_env
+    from bitgoeul.site.journey import command_line, has_run
+
+    env = load_env()
+    journey = command_line(env.home) if first_journey and not has_run(env.home) else None
+    tree = supervisor.Supervisor(
+        env.home, env.host, env.port if port is None else port, journey=journey, lock=lock_fd, listening=listen_fd
+    )
+    _run(tree)
+
+
+@click.command()
+@json_option
+def journey(as_json: bool) -> None:
+    """Make one new attempt of the journey on a free port; exit 0 only when all of it held."""
+    from bitgoeul.site import supervisor
+    from bitgoeul.site.env import load_env
+    from bitgoeul.site.journey import command_line
+
+    env = load_env()
+    command = command_line(env.home, as_json=as_json)
+    state = supervisor.read_state(env.home)
+    if state is not None and state["ready"]:
+        os.execv(sys.executable, [*command, "--url", state["url"]])  # noqa: S606 - an argument list, no shell
+    tree = supervisor.Supervisor(env.home, "127.0.0.1", 0, out=sys.stderr, journey=command, stay=False)
+    _run(tree)
+
+
+def _run(tree: Any) -> None:
+    from bitgoeul.site.supervisor import Refused
+
+    try:
+        status = tree.run()
+    except Refused as refusal:
+        raise bad_input(str(refusal)) from None
+    raise click.exceptions.Exit(status)
+
+
+@click.command()
+def restart() -> None:
+    """Restart web, worker and follower with the code on disk; running jobs go on."""
+    from bitgoeul.engines.local.processes import Identity, send
+    from bitgoeul.site import supervisor
+    from bitgoeul.site.env import load_env
+
+    home = load_env().home
+    before = supervisor.read_state(home)
+    if before is None:
+        raise bad_input(f"Nothing runs on {home}. Start it with ./run")
+    send(Identity(before["pid"], before["start"]), signal.SIGUSR2)
+    limit = time.monotonic() + RESTART_SECONDS_MAX
+    while time.monotonic() < limit:
+        now = supervisor.read_state(home)
+        if now is not None and now["ready"] and now["since"] != before["since"]:
+            click.echo(f"Ready again at {now['url']}.")
+            return
+        time.sleep(0.2)
+    raise bad_input(f"Not ready again after {RESTART_SECONDS_MAX:g} s; the terminal of ./run says why.")
+
+
+@click.command()
+@click.option("--code-only", is_flag=True, hidden=True, help="Only see whether the code loads.")
+@json_option
+def doctor(code_only: bool, as_json: bool) -> None:
+    """Look for what is wrong with this installation and say what to do about it."""
+    use_django()
+    if code_only:
+        from django.core.management import call_command
+
+        call_command("check")
+        return
+    from bitgoeul.site.doctor import examine
+
+    out, wrong = Out(as_json), 0
+    for finding in examine():
+        wrong += not finding.ok
+        remedy = "" if finding.ok or not finding.remedy else f"\n       {finding.remedy}"
+        out.row(
+            finding.to_json(), f"{'ok   ' if finding.ok else 'WRONG'}  {finding.check}: {finding.text}{remedy}"
+        )
+    raise click.exceptions.Exit(FINDINGS if wrong else 0)
+
+
+@click.command()
+def migrate() -> None:
+    """Bring the database to the form that this code expects."""
+    use_django()
+    from django.core.management import call_command
+
+    call_command("migrate", interactive=False, verbosity=1)
+
+
+@click.group()
+def example() -> None:
+    """The example that a first start loads: people, catalogue, calls, protocols, figures."""
+
+
+@example.command("load")
+@json_option
+def example_load(as_json: bool) -> None:
+    """Load the example; a second time changes nothing."""
+    use_django()
+    from bitgoeul.site.example import load
+
+    out = Out(as_json)
+    for part, seconds in load():
+        out.row({"part": part, "seconds": seconds}, f"{part} ({seconds:.1f} s)")
+
+
+@click.group()
+def ledger() -> None:
+    """The books."""
+
+
+@ledger.command("verify")
+@json_option
+def ledger_verify(as_json: bool) -> None:
+    """Recompute every balance from its transfers."""
+    use_django()
+    from bitgoeul.ledger import facade
+
+    _tell(facade.verify(), "ledger", as_json)
+
+
+@click.group()
+def audit() -> None:
+    """The chain of what happened."""
+
+
+@audit.command("verify")
+@json_option
+def audit_verify(as_json: bool) -> None:
+    """Walk the chain of events from its first link."""
+    use_django()
+    from bitgoeul.audit import facade
+
+    _tell(facade.verify(), "audit", as_json)
+
+
+def _tell(report: Report, name: str, as_json: bool) -> None:
+    """Every finding, then one closing row; exit status 1 when there is a finding."""
+    out = Out(as_json)
+    for finding in report.findings:
+        data = {"check": finding.check, "subject": finding.subject, "text": str(finding.text)}
+        out.row(data, f"{finding.check}: {finding.subject}: {finding.text}")
+    counted = ", ".join(f"{key} {value}" for key, value in report.counts.items())
+    verdict = "clean" if report.ok else f"{len(report.findings)} finding(s)"
+    out.row({"verify": name, "ok": report.ok, "counts": dict(report.counts)}, f"{name}: {verdict} ({counted})")
+    raise click.exceptions.Exit(0 if report.ok else FINDINGS)
+
+
+COMMANDS = (up, journey, restart, doctor, migrate, example, ledger, audit)

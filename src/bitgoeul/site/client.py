@@ -1,0 +1,116 @@
+"""A thin client of the REST API for the user commands; what it remembers stands in a file of mode 0600."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+import httpx
+
+from bitgoeul.kernel.errors import DomainError, NotAllowed, Unavailable
+from bitgoeul.kernel.text import N_, Text
+
+SECONDS_MAX = 30.0
+PAGES_MAX = 1000
+
+
+class Refusal(DomainError):
+    """The platform refused."""
+
+    code = "refused"
+
+
+def kept_path(home: Path) -> Path:
+    """Where address and token are kept."""
+    return home / "client.json"
+
+
+def keep(home: Path, url: str, token: str) -> None:
+    """Remember how to speak to the platform; readable by this user alone."""
+    home.mkdir(parents=True, exist_ok=True)
+    draft = home / "client.json.new"
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump({"url": url, "token": token}, file)
+    draft.replace(kept_path(home))
+
+
+def kept(home: Path) -> Mapping[str, str]:
+    """What ``keep`` wrote; empty before the first sign-in."""
+    try:
+        found: dict[str, str] = json.loads(kept_path(home).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+class Client:
+    """Calls of the REST API; a refusal by the platform raises `Refusal` with its code, text and remedy."""
+
+    def __init__(self, url: str, token: str = "", http: httpx.Client | None = None) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.url = url.rstrip("/")
+        self.http = http or httpx.Client(timeout=SECONDS_MAX)
+        self.headers = headers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def call(self, method: str, path: str, **options: Any) -> Any:
+        """One call; the decoded JSON answer."""
+        answer = self.raw(method, path, **options)
+        return answer.json() if answer.content else None
+
+    def raw(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One call; the answer as it came, when it is a good one."""
+        try:
+            answer = self.http.request(method, f"{self.url}{path}", headers=self.headers, **options)
+        except httpx.TransportError as error:
+            raise Unavailable(
+                N_("{url} does not answer ({reason})."),
+                remedy=Text(N_("Start it with ./run, or name another address with --url.")),
+                url=self.url,
+                reason=str(error) or type(error).__name__,
+            ) from error
+        if answer.is_error:
+            raise refusal_of(answer)
+        return answer
+
+    def rows(self, path: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
+        """Every row of a paged list, page after page."""
+        for page in range(1, PAGES_MAX + 1):
+            answer = self.call("GET", path, params={**parameters, "page": page})
+            items = answer["items"] if isinstance(answer, dict) else answer
+            yield from items
+            if not isinstance(answer, dict) or page >= int(answer.get("pages", 1)):
+                return
+
+    def evidence_file(self, digest: str) -> bytes:
+        """The evidence file as its signers left it."""
+        return self.raw("GET", f"/api/v1/evidence/{digest}/file").content
+
+    def job(self, job_id: UUID | str) -> Mapping[str, Any]:
+        """One job."""
+        found: Mapping[str, Any] = self.call("GET", f"/api/v1/jobs/{job_id}")
+        return found
+
+
+def refusal_of(answer: httpx.Response) -> DomainError:
+    """The platform's own words, or the status when it did not answer as the API does."""
+    try:
+        body = answer.json()
+        message = str(body["message"])
+    except (ValueError, KeyError, TypeError):
+        return Refusal(N_("The platform answered with status {status}."), status=str(answer.status_code))
+    detail = body.get("detail") or {}
+    remedy = detail.get("remedy") if isinstance(detail, dict) else None
+    kind = NotAllowed if answer.status_code in (401, 403) else Refusal
+    # A literal text of the platform may hold braces; it goes in as a parameter, never as a pattern.
+    return kind("{message}", remedy=Text("{remedy}", {"remedy": str(remedy)}) if remedy else None, message=message)

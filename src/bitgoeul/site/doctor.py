@@ -1,0 +1,128 @@
+"""What an operator would look at first when something is wrong, looked at by a machine."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from bitgoeul.audit import facade as audit
+
+from .supervisor import beat_age, status_of
+
+FREE_MIB_MIN = 500
+BEAT_SECONDS_MAX = 60
+PAGE_ASSETS = ("vendor/krds/css/token/krds_tokens.css", "vendor/htmx/htmx.min.js", "vendor/chart/chart.umd.min.js")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at; ``remedy`` says what to do when it is not in order."""
+
+    check: str
+    ok: bool
+    text: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """Plain JSON values."""
+        return {"check": self.check, "ok": self.ok, "text": self.text, "remedy": self.remedy}
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything; a broken database ends the questions that need it."""
+    yield room_on_disk()
+    yield assets()
+    yield catalogues()
+    yield keys()
+    try:
+        for look in DATABASE:
+            yield look()
+    except DatabaseError as error:
+        yield Finding("database", False, f"The database does not answer: {error}", "bitgoeul migrate")
+    yield processes()
+
+
+def room_on_disk() -> Finding:
+    """Room where the installation writes."""
+    free = shutil.disk_usage(settings.HOME).free // 2**20
+    remedy = f"Make room on the disk of {settings.HOME}, or move it with BITGOEUL_HOME."
+    return Finding("disk", free >= FREE_MIB_MIN, f"{free} MiB free", remedy)
+
+
+def assets() -> Finding:
+    """The files every page asks for."""
+    missing = [name for name in PAGE_ASSETS if finders.find(name) is None]
+    return Finding("assets", not missing, ", ".join(missing) or "all there", "./run --setup")
+
+
+def catalogues() -> Finding:
+    """Compiled Korean texts."""
+    sources = sorted(Path(settings.SITE).parent.glob("*/locale/*/LC_MESSAGES/*.po"))
+    stale = [path.parts[-5] for path in sources if not path.with_suffix(".mo").exists()]
+    return Finding("catalogues", not stale, ", ".join(stale) or f"{len(sources)} compiled", "./run --setup")
+
+
+def keys() -> Finding:
+    """Private keys that only their owner may read."""
+    folder = Path(settings.KEYS)
+    private = [path for path in folder.glob("*") if path.is_file() and path.suffix != ".pub"]
+    open_ = [path.name for path in private if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    return Finding("keys", not open_, ", ".join(open_) or f"{len(private)} private", f"chmod 600 {folder}/*")
+
+
+def migrations() -> Finding:
+    """The database has the form that this code expects."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return Finding("migrations", not missing, f"{len(missing)} missing", "bitgoeul migrate")
+
+
+def triggers() -> Finding:
+    """Append-only tables refuse changes in the database itself."""
+    missing = audit.missing_triggers()
+    remedy = "A migration rebuilt a table without its triggers; restore from backup or reinstall them."
+    return Finding("append-only triggers", not missing, ", ".join(missing) or "all there", remedy)
+
+
+def integrity() -> Finding:
+    """The database file is sound, as far as a quick look tells."""
+    if connection.vendor != "sqlite":
+        return Finding("integrity", True, f"{connection.vendor} looks after itself")
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA quick_check(5)")
+        lines = [str(row[0]) for row in cursor.fetchall()]
+        cursor.execute("PRAGMA recursive_triggers")
+        recursive = cursor.fetchone()[0] == 1
+    sound = lines == ["ok"] and recursive
+    text = "; ".join(lines) + ("" if recursive else "; recursive_triggers is off")
+    return Finding("integrity", sound, text, "Stop bitgoeul and restore the last backup.")
+
+
+def outbox() -> Finding:
+    """News that could not be delivered after several attempts."""
+    stuck = audit.stuck()
+    remedy = "The worker's log says why; it goes on trying."
+    return Finding("outbox", not stuck, f"{len(stuck)} stuck", remedy)
+
+
+DATABASE: tuple[Callable[[], Finding], ...] = (migrations, triggers, integrity, outbox)
+
+
+def processes() -> Finding:
+    """The process tree, if it runs: every child alive, every loop moving."""
+    home = Path(settings.HOME)
+    status = status_of(home)
+    if not status["running"]:
+        return Finding("processes", True, "not running")
+    dead = [name for name, alive in status["children"].items() if not alive]
+    slow = [name for name in ("worker", "follower") if (beat_age(home, name) or 0) > BEAT_SECONDS_MAX]
+    wrong = [f"{name} is not alive" for name in dead] + [f"{name} is silent" for name in slow]
+    return Finding("processes", not wrong, "; ".join(wrong) or f"all alive at {status['url']}", "bitgoeul restart")
