@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from bitgoeul.kernel.errors import WrongState
@@ -26,5 +28,5 @@ def test_an_agreement_cannot_be_withdrawn_from(state):
 
 
 def test_the_main_way_follows_the_table():
-    for here, there in zip(MAIN_WAY, MAIN_WAY[1:], strict=False):
+    for here, there in pairwise(MAIN_WAY):
         assert there in {APPLICATION.target(here, action) for action in APPLICATION.actions(here)}

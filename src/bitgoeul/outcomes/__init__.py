@@ -1,1 +1,1 @@
-"""Indicators, verified claims and public figures."""
+"""The two registers: what was reported elsewhere, and what this installation has verified."""
