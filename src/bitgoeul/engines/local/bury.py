@@ -1,0 +1,80 @@
+"""What is done when a job's wrapper died without a word: end what is left, write down what is known."""
+
+from __future__ import annotations
+
+import signal
+import time
+from datetime import timedelta
+
+from bitgoeul.compute.ports import Ending
+from bitgoeul.kernel.clock import now, parse_rfc3339, rfc3339
+
+from .files import Record
+from .jobdir import JobDir
+from .processes import Identity, in_session, marked, send
+
+CLEAR_SECONDS = 5.0
+
+
+def never_started(cause: Ending, detail: str = "") -> Record:
+    """The exit record of a job whose program never ran."""
+    return {
+        "ending": cause,
+        "params": {"detail": detail} if detail else {},
+        "exit_code": None,
+        "started_at": None,
+        "ended_at": rfc3339(now()),
+        "wall_ms": 0,
+        "cpu_ms": 0,
+        "memory_kib_max": 0,
+    }
+
+
+def bury(job: JobDir) -> bool:
+    """End a lost job's leftovers and write its exit record; the caller holds the job's lock.
+
+    False when something could not be ended yet: the job still counts as running, and the next look tries again.
+    """
+    start = job.read("start")
+    if start is None:
+        job.write("exit", never_started(Ending.NOT_STARTED, "the supervisor of the job could not start"))
+        return True
+    if not clear(job):
+        return False
+    last = job.read("heartbeat") or {"wall_ms": 0, "cpu_ms": 0, "memory_kib_max": 0}
+    ended_at = parse_rfc3339(start["started_at"]) + timedelta(milliseconds=last["wall_ms"])
+    job.write(
+        "exit",
+        {
+            "ending": Ending.ENGINE_LOST,
+            "params": {},
+            "exit_code": None,
+            "started_at": start["started_at"],
+            "ended_at": rfc3339(ended_at),
+            "wall_ms": last["wall_ms"],
+            "cpu_ms": last["cpu_ms"],
+            "memory_kib_max": last["memory_kib_max"],
+        },
+    )
+    return True
+
+
+def clear(job: JobDir) -> bool:
+    """Kill what still carries the job's marker or belongs to its session; whether all of it is gone."""
+    limit = time.monotonic() + CLEAR_SECONDS
+    while True:
+        left = leftovers(job)
+        if not left:
+            return True
+        if time.monotonic() > limit:
+            return False
+        for identity in left:
+            send(identity, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def leftovers(job: JobDir) -> set[Identity]:
+    """Live processes of the job, found without its wrapper."""
+    child = (job.read("heartbeat") or {}).get("child")
+    session = in_session(Identity.parse(child)) if child else []
+    return {*marked(str(job.job_id)), *session}

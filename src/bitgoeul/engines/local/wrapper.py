@@ -1,0 +1,243 @@
+"""One job's supervisor: starts the program, limits and watches it, ends its whole tree, writes how it ended.
+
+``python -m bitgoeul.engines.local.wrapper DIRECTORY`` is started by the engine with the lock of DIRECTORY already
+held by an inherited descriptor: the lock says that the job lives, from before the first line here until the kernel
+closes the descriptor. One thread, no signal handlers: signals are waited for.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bitgoeul.compute.ports import Ending
+from bitgoeul.kernel.clock import now, rfc3339
+
+from .bury import never_started
+from .confine import MIB, become_subreaper, confiner, environment
+from .endings import Seen, classify
+from .files import Record
+from .jobdir import JobDir
+from .measure import FILES_MAX, describe_machine, is_plain, measure_files
+from .processes import Identity, anonymous_kib, cpu_ms, identity_of, kill_descendants, tree
+
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TICK_SECONDS = 0.2
+HEARTBEAT_SECONDS = 1.0
+FILES_SECONDS = 2.0
+GRACE_SECONDS = 2.0
+CLEAR_SECONDS = 60.0
+
+
+class Wrapper:
+    """The life of one job, from its start record to its exit record."""
+
+    def __init__(self, directory: JobDir, supervisor: Identity | None) -> None:
+        grant = directory.grant()
+        if grant is None:
+            raise FileNotFoundError(directory.path / "launch.json")
+        self.directory, self.spec, self.grant = directory, directory.spec(), grant
+        self.supervisor = supervisor
+        self.cause: Ending | None = None
+        self.detail = ""
+        self.kill_at: float | None = None
+        self.status: int | None = None
+        self.memory_kib_max = 0
+        self.began_at: datetime = now()
+        self.began = time.monotonic()
+        self.next_heartbeat = self.next_files = 0.0
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        """Run the job to its end and write the exit record."""
+        if self.directory.has("cancel"):
+            self.directory.write("exit", never_started(self._asked_cause()))
+            return
+        become_subreaper()
+        self._write_start()
+        try:
+            self._start()
+        except OSError as error:
+            self.cause, self.detail = Ending.NOT_STARTED, f"{self.spec.argv[0]}: {error.strerror}"
+        else:
+            self._watch()
+            self._clear()
+        self.directory.write("exit", self._exit_record())
+
+    # --- start
+
+    def _write_start(self) -> None:
+        self.began_at, self.began = now(), time.monotonic()
+        me = identity_of(os.getpid())
+        self.directory.write(
+            "start",
+            {"wrapper": str(me), "started_at": rfc3339(self.began_at), "environment": describe_machine()},
+        )
+
+    def _start(self) -> None:
+        path = self.directory.path
+        files = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        out, err = (os.open(path / name, files, 0o600) for name in ("stdout", "stderr"))
+        try:
+            self.child = subprocess.Popen(
+                self.spec.argv,
+                cwd=self.directory.work,
+                env=environment(self.spec, self.grant, path),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                preexec_fn=confiner(self.spec, self.grant),  # safe: this process has one thread
+            )
+        finally:
+            os.close(out)
+            os.close(err)
+
+    # --- watch
+
+    def _watch(self) -> None:
+        while self.status is None:
+            info = signal.sigtimedwait(WATCHED, self._patience())
+            if info is not None and info.si_signo != signal.SIGCHLD:
+                self._end(self._asked_cause())
+            self._reap()
+            if self.status is None:
+                self._check(time.monotonic())
+
+    def _patience(self) -> float:
+        """Seconds until the next tick or the wall limit, whichever comes first."""
+        left = self.began + self.spec.limits.wall_seconds - time.monotonic()
+        return min(TICK_SECONDS, left) if left > 0 else TICK_SECONDS
+
+    def _check(self, moment: float) -> None:
+        """Every limit and every reason to end, once a tick."""
+        if self.kill_at is not None and moment >= self.kill_at:
+            self._kill_tree()
+        elif moment - self.began >= self.spec.limits.wall_seconds:
+            self._end(Ending.TIME_LIMIT)
+        elif self.directory.has("cancel"):
+            self._end(self._asked_cause())
+        self._check_tree()
+        if moment >= self.next_heartbeat:
+            self.next_heartbeat = moment + HEARTBEAT_SECONDS
+            self._check_supervisor()
+            self._heartbeat()
+        if moment >= self.next_files:
+            self._check_files(moment)
+
+    def _check_tree(self) -> None:
+        pids = tree(os.getpid())
+        memory_kib = anonymous_kib(pids)
+        self.memory_kib_max = max(self.memory_kib_max, memory_kib)
+        if len(pids) > self.spec.limits.processes:
+            self._end(Ending.PROCESS_LIMIT, at_once=True)
+        elif memory_kib > self.spec.limits.memory_mib * 1024:
+            self._end(Ending.MEMORY_LIMIT, at_once=True)
+
+    def _check_supervisor(self) -> None:
+        if self.supervisor is not None and not self.supervisor.alive():
+            self._end(Ending.STOPPED)
+
+    def _check_files(self, moment: float) -> None:
+        total, _largest, count = measure_files(self.directory)
+        self.next_files = moment + max(FILES_SECONDS, 20 * (time.monotonic() - moment))
+        if total > self.spec.limits.work_mib * MIB or count > FILES_MAX:
+            self._end(Ending.FILE_LIMIT, at_once=True)
+
+    def _heartbeat(self) -> None:
+        child = identity_of(self.child.pid) if self.child else None
+        record = {**self._measured(), "child": str(child) if child else None}
+        try:
+            self.directory.write("heartbeat", record, durable=False)
+        except OSError as error:  # a full disk must not end the job's supervision
+            print(f"no heartbeat written: {error}", file=sys.stderr)
+
+    def _asked_cause(self) -> Ending:
+        """Why somebody wants the end; a signal without a record is the platform or the machine going down."""
+        return Ending((self.directory.read("cancel") or {}).get("cause", Ending.STOPPED))
+
+    # --- end
+
+    def _end(self, cause: Ending, *, at_once: bool = False) -> None:
+        """Begin to end the job; the first cause stays. The program gets a moment to close its files."""
+        if self.cause is None:
+            self.cause = cause
+            self.kill_at = time.monotonic() + (0.0 if at_once else GRACE_SECONDS)
+            if not at_once and self.child is not None:
+                signal_group(self.child.pid, signal.SIGTERM)
+        if at_once:
+            self._kill_tree()
+
+    def _kill_tree(self) -> None:
+        kill_descendants(os.getpid())
+
+    def _clear(self) -> None:
+        """End whatever the program left behind, also what called setsid; a fork bomb loses by repetition."""
+        limit = time.monotonic() + CLEAR_SECONDS
+        while self._reap() and time.monotonic() < limit:
+            self._kill_tree()
+            signal.sigtimedwait((signal.SIGCHLD,), 0.01)
+
+    def _reap(self) -> bool:
+        """Take in ended children; False once there is none left at all."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            self.memory_kib_max = max(self.memory_kib_max, usage.ru_maxrss)
+            if self.child is not None and pid == self.child.pid:
+                self.status = self.child.returncode = os.waitstatus_to_exitcode(status)
+
+    # --- records
+
+    def _measured(self) -> Record:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return {
+            "wall_ms": int((time.monotonic() - self.began) * 1000),
+            "cpu_ms": int((usage.ru_utime + usage.ru_stime) * 1000) + cpu_ms(tree(os.getpid())),
+            "memory_kib_max": self.memory_kib_max,
+        }
+
+    def _exit_record(self) -> Record:
+        measured = self._measured()
+        _total, largest, _count = measure_files(self.directory)
+        missing = [name for name in self.spec.outputs if not is_plain(self.directory.work / name)]
+        seen = Seen(self.cause, self.status, self.memory_kib_max, largest, missing, self.detail)
+        verdict = classify(seen, self.spec.limits)
+        return {
+            **measured,
+            "ending": verdict.ending,
+            "params": dict(verdict.params),
+            "exit_code": verdict.exit_code,
+            "started_at": rfc3339(self.began_at),
+            "ended_at": rfc3339(self.began_at + timedelta(milliseconds=measured["wall_ms"])),
+        }
+
+
+def signal_group(leader: int, number: signal.Signals) -> None:
+    """Signal the program's process group, if it still has one."""
+    try:
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        return
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job in the directory named by the first argument."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    os.umask(0o077)
+    named = os.environ.get("BITGOEUL_SUPERVISOR")
+    Wrapper(JobDir(Path(arguments[0])), Identity.parse(named) if named else None).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
