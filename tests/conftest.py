@@ -19,7 +19,7 @@ from bitgoeul.kernel.ids import new_id  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "gwangju"
 
-pytest_plugins: list[str] = []
+pytest_plugins: list[str] = ["installation"]
 
 
 @pytest.fixture

@@ -37,11 +37,11 @@ def home_from(environ: Mapping[str, str]) -> Path:
     return Path(named).expanduser().resolve() if named else ROOT / "var"
 
 
-def digest_of(paths: Iterable[Path], *, base: Path = ROOT, extra: str = "") -> str:
+def digest_of(paths: Iterable[Path], *, base: Path | None = None, extra: str = "") -> str:
     """SHA-256 over names and contents of files, in the order of their names."""
     total = hashlib.sha256(extra.encode())
     for path in sorted(paths):
-        total.update(str(path.relative_to(base)).encode() + b"\0")
+        total.update(str(path.relative_to(base or ROOT)).encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
