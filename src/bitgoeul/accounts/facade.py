@@ -1,0 +1,91 @@
+"""What other rooms may ask of the accounts room."""
+
+from __future__ import annotations
+
+from .authority import may, register_verb, require, verbs
+from .queries import (
+    actor_for,
+    members,
+    my_organisations,
+    my_projects,
+    names,
+    organisations,
+    project,
+    projects,
+    user_id_by_email,
+)
+from .rules import clean_registration_number, show_registration_number
+from .services import (
+    PORTAL,
+    add_member,
+    add_organisation_member,
+    create_organisation,
+    create_project,
+    create_user,
+    remove_member,
+)
+from .sessions import actor_of, example_sign_in_open, session_or_token
+from .tokens import actor_of_token, issue_token, revoke_token
+from .types import (
+    OPERATOR_ANY,
+    PROJECT_ANY,
+    PROJECT_LEAD,
+    PROJECT_WORK,
+    Actor,
+    Decision,
+    MemberView,
+    OperatorRole,
+    OrganisationKind,
+    OrganisationRole,
+    OrganisationView,
+    ProjectRole,
+    ProjectView,
+    Thing,
+    Verb,
+)
+
+__all__ = [
+    "OPERATOR_ANY",
+    "PORTAL",
+    "PROJECT_ANY",
+    "PROJECT_LEAD",
+    "PROJECT_WORK",
+    "Actor",
+    "Decision",
+    "MemberView",
+    "OperatorRole",
+    "OrganisationKind",
+    "OrganisationRole",
+    "OrganisationView",
+    "ProjectRole",
+    "ProjectView",
+    "Thing",
+    "Verb",
+    "actor_for",
+    "actor_of",
+    "actor_of_token",
+    "add_member",
+    "add_organisation_member",
+    "clean_registration_number",
+    "create_organisation",
+    "create_project",
+    "create_user",
+    "example_sign_in_open",
+    "issue_token",
+    "may",
+    "members",
+    "my_organisations",
+    "my_projects",
+    "names",
+    "organisations",
+    "project",
+    "projects",
+    "register_verb",
+    "remove_member",
+    "require",
+    "revoke_token",
+    "session_or_token",
+    "show_registration_number",
+    "user_id_by_email",
+    "verbs",
+]

@@ -1,0 +1,91 @@
+"""Accounts over REST: who am I, my projects, tokens."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema, Status
+
+from bitgoeul.kernel.ids import new_id
+
+from . import queries, tokens
+from .sessions import actor_of
+
+router = Router(tags=["accounts"])
+
+
+class Me(Schema):
+    """The person a request acts for."""
+
+    id: str
+    name: str
+    operator_roles: list[str]
+
+
+class ProjectOut(Schema):
+    """A project."""
+
+    id: UUID
+    number: str
+    title: str
+    organisation_id: UUID
+    organisation_name: str
+    created_at: datetime
+
+
+class ProjectList(Schema):
+    """One page of projects."""
+
+    items: list[ProjectOut]
+    page: int
+    last: int
+    total: int
+
+
+class TokenIn(Schema):
+    """What a new token shall be."""
+
+    name: str = Field("token", max_length=80)
+    days: int = Field(30, ge=1, le=tokens.DAYS_MAX)
+    read_only: bool = False
+
+
+class TokenOut(Schema):
+    """A new token; the secret is shown this once."""
+
+    id: UUID
+    secret: str
+    expires_at: datetime
+
+
+@router.get("/me", response=Me)
+def me(request: HttpRequest) -> Me:
+    """The person this request acts for."""
+    actor = actor_of(request)
+    return Me(id=actor.id, name=actor.name, operator_roles=sorted(actor.operator_roles))
+
+
+@router.get("/projects", response=ProjectList)
+def projects(request: HttpRequest, page: int = 1) -> ProjectList:
+    """One page of my projects, newest first."""
+    found = queries.my_projects(actor_of(request), page)
+    items = [ProjectOut.model_validate(view, from_attributes=True) for view in found.items]
+    return ProjectList(items=items, page=found.number, last=found.last, total=found.total)
+
+
+@router.get("/projects/{uuid:project_id}", response=ProjectOut)
+def project(request: HttpRequest, project_id: UUID) -> ProjectOut:
+    """One project."""
+    view = queries.project(actor=actor_of(request), project_id=project_id)
+    return ProjectOut.model_validate(view, from_attributes=True)
+
+
+@router.post("/tokens", response={201: TokenOut})
+def issue_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
+    """Make a token; its secret is shown this once."""
+    made = tokens.issue_token(
+        actor=actor_of(request), id=new_id(), name=body.name, days=body.days, read_only=body.read_only
+    )
+    return Status(201, TokenOut(id=made.id, secret=made.secret, expires_at=made.expires_at))

@@ -1,0 +1,251 @@
+"""Every write of the accounts room."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from bitgoeul.audit import facade as audit
+from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.errors import BadInput, Conflict, NotFound
+from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.text import N_, Text
+
+from .authority import require
+from .models import (
+    OperatorGrant,
+    Organisation,
+    OrganisationMembership,
+    Project,
+    ProjectCounter,
+    ProjectMembership,
+    User,
+)
+from .queries import organisation_view, project, project_view
+from .rules import clean_registration_number
+from .types import (
+    Actor,
+    OperatorRole,
+    OrganisationKind,
+    OrganisationRole,
+    OrganisationView,
+    ProjectRole,
+    ProjectView,
+    Thing,
+)
+
+PORTAL = Thing("portal", "portal")
+NAME_LENGTH_MAX = 120
+TITLE_LENGTH_MAX = 160
+
+
+def _clean_name(text: str, field: str, limit: int) -> str:
+    cleaned = " ".join(text.split())
+    if not cleaned:
+        raise BadInput(N_("This field is needed."), field=field)
+    if len(cleaned) > limit:
+        raise BadInput(N_("At most {limit} characters."), field=field, limit=limit)
+    return cleaned
+
+
+@transaction.atomic
+def create_user(
+    *,
+    actor: Actor,
+    id: UUID,
+    email: str,
+    display_name: str,
+    password: str | None = None,
+    operator_roles: frozenset[OperatorRole] = frozenset(),
+    is_example: bool = False,
+) -> UUID:
+    """Make a person's account; the same id again changes nothing. Without a password nobody can sign in by one.
+
+    Only the platform itself calls it (example, command line); people sign up through their own pages.
+    """
+    if not actor.is_system:
+        raise BadInput(N_("Accounts are made by signing up."))
+    if User.objects.filter(pk=id).exists():
+        return id
+    User.objects.create(
+        pk=id,
+        email=email.strip().lower(),
+        display_name=display_name,
+        password=make_password(password),
+        is_example=is_example,
+    )
+    OperatorGrant.objects.bulk_create(OperatorGrant(user_id=id, role=role) for role in operator_roles)
+    audit.record(
+        verb="accounts.create_user",
+        subject_kind="user",
+        subject_id=str(id),
+        actor=actor.id,
+        after={"operator_roles": sorted(operator_roles)},
+        personal={"email": email, "display_name": display_name},
+    )
+    return id
+
+
+@transaction.atomic
+def create_organisation(
+    *,
+    actor: Actor,
+    id: UUID,
+    name: str,
+    kind: OrganisationKind,
+    registration_number: str = "",
+    is_example: bool = False,
+) -> OrganisationView:
+    """Register an organisation with the actor as its owner; the same id again returns what is there.
+
+    Raises BadInput for a number that cannot be one and Conflict for a number registered before.
+    """
+    require(actor=actor, verb="accounts.create_organisation", thing=PORTAL)
+    known = Organisation.objects.filter(pk=id).first()
+    if known:
+        return organisation_view(known)
+    number = clean_registration_number(registration_number)
+    row = Organisation(
+        pk=id,
+        name=_clean_name(name, "name", NAME_LENGTH_MAX),
+        kind=OrganisationKind(kind),
+        registration_number=number,
+        is_example=is_example,
+    )
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(
+            N_("An organisation with this business registration number is registered already."),
+            field="registration_number",
+            remedy=Text(N_("Ask its owner to add you.")),
+        ) from error
+    if actor.user_id:
+        OrganisationMembership.objects.create(organisation=row, user_id=actor.user_id, role=OrganisationRole.OWNER)
+    audit.record(
+        verb="accounts.create_organisation",
+        subject_kind="organisation",
+        subject_id=str(id),
+        actor=actor.id,
+        after={"name": row.name, "kind": row.kind, "registration_number": number},
+    )
+    return organisation_view(row)
+
+
+@transaction.atomic
+def add_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: UUID, role: OrganisationRole) -> None:
+    """Add a person to an organisation (the platform itself only); again changes nothing."""
+    if not actor.is_system:
+        raise BadInput(N_("People join an organisation through its owner."))
+    _membership, made = OrganisationMembership.objects.get_or_create(
+        organisation_id=organisation_id, user_id=user_id, defaults={"role": role}
+    )
+    if made:
+        audit.record(
+            verb="accounts.add_organisation_member",
+            subject_kind="organisation",
+            subject_id=str(organisation_id),
+            actor=actor.id,
+            after={"user": user_id, "role": role},
+        )
+
+
+def _next_project_number() -> str:
+    year = now().year
+    ProjectCounter.objects.get_or_create(year=year)
+    # The UPDATE locks the row; a read before it would give two projects one number.
+    ProjectCounter.objects.filter(year=year).update(last=F("last") + 1)
+    return f"PRJ-{year}-{ProjectCounter.objects.get(year=year).last:05d}"
+
+
+@transaction.atomic
+def create_project(
+    *, actor: Actor, id: UUID, organisation_id: UUID, title: str, owner_user_id: UUID
+) -> ProjectView:
+    """Make a project (과제) with its owner; the same id again returns what is there."""
+    require(actor=actor, verb="accounts.create_project", thing=PORTAL)
+    known = Project.objects.select_related("organisation").filter(pk=id).first()
+    if known:
+        return project_view(known)
+    row = Project.objects.create(
+        pk=id,
+        number=_next_project_number(),
+        title=_clean_name(title, "title", TITLE_LENGTH_MAX),
+        organisation_id=organisation_id,
+    )
+    ProjectMembership.objects.create(project=row, user_id=owner_user_id, role=ProjectRole.OWNER)
+    audit.record(
+        verb="accounts.create_project",
+        subject_kind="project",
+        subject_id=str(id),
+        actor=actor.id,
+        after={"number": row.number, "title": row.title, "organisation": organisation_id, "owner": owner_user_id},
+    )
+    return project_view(row)
+
+
+@transaction.atomic
+def add_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: ProjectRole) -> None:
+    """Add a person to a project or change their role; the owner's role stays."""
+    view = project(actor=actor, project_id=project_id)
+    require(actor=actor, verb="accounts.change_members", thing=view.thing)
+    if not User.objects.filter(pk=user_id, is_active=True).exists():
+        raise NotFound(N_("There is no such person."), field="email")
+    known = ProjectMembership.objects.select_for_update().filter(project_id=project_id, user_id=user_id).first()
+    if known and known.role == role:
+        return
+    _keep_owner(known, role)
+    ProjectMembership.objects.update_or_create(
+        project_id=project_id,
+        user_id=user_id,
+        defaults={"role": role},
+        create_defaults={"id": new_id(), "role": role},
+    )
+    audit.record(
+        verb="accounts.add_member",
+        subject_kind="project",
+        subject_id=str(project_id),
+        actor=actor.id,
+        before={"user": user_id, "role": known.role} if known else None,
+        after={"user": user_id, "role": role},
+    )
+
+
+@transaction.atomic
+def remove_member(*, actor: Actor, project_id: UUID, user_id: UUID) -> None:
+    """Remove a person from a project; removing somebody who is not in it changes nothing."""
+    view = project(actor=actor, project_id=project_id)
+    require(actor=actor, verb="accounts.change_members", thing=view.thing)
+    known = ProjectMembership.objects.select_for_update().filter(project_id=project_id, user_id=user_id).first()
+    if known is None:
+        return
+    _keep_owner(known, None)
+    known.delete()
+    audit.record(
+        verb="accounts.remove_member",
+        subject_kind="project",
+        subject_id=str(project_id),
+        actor=actor.id,
+        before={"user": user_id, "role": known.role},
+    )
+
+
+def _keep_owner(known: ProjectMembership | None, role: ProjectRole | None) -> None:
+    if known and known.role == ProjectRole.OWNER and role != ProjectRole.OWNER:
+        raise BadInput(
+            N_("The owner of a project cannot be removed or given another role."),
+            field="role",
+            remedy=Text(N_("Make somebody else the owner first.")),
+        )
+    if role == ProjectRole.OWNER and not (known and known.role == ProjectRole.OWNER):
+        raise BadInput(N_("A project has one owner."), field="role")
+
+
+@transaction.atomic
+def change_locale(*, actor: Actor, locale: str) -> None:
+    """Remember the language a person reads."""
+    User.objects.filter(pk=actor.user_id).update(locale=locale)

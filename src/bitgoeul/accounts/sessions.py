@@ -1,0 +1,66 @@
+"""Who asks: from the session of a page or the token of an API request."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja.security import APIKeyCookie, HttpBearer
+
+from .models import User
+from .queries import actor_of_user
+from .tokens import actor_of_token
+from .types import Actor
+
+CACHE = "_bitgoeul_actor"
+FORWARDING_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The actor of a request; roles are read once a request, in three queries."""
+    actor = getattr(request, CACHE, None)
+    if not isinstance(actor, Actor):
+        user = getattr(request, "user", None)
+        actor = actor_of_user(user) if isinstance(user, User) and user.is_active else Actor.anonymous()
+        setattr(request, CACHE, actor)
+    return actor
+
+
+class SessionAuth(APIKeyCookie):
+    """The page's own session, with its CSRF check."""
+
+    param_name = settings.SESSION_COOKIE_NAME
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
+        """The signed-in person, or None."""
+        actor = actor_of(request)
+        return actor if actor.is_signed_in else None
+
+
+class TokenAuth(HttpBearer):
+    """``Authorization: Bearer …`` with a token of ours."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
+        """The token's actor, or None."""
+        actor = actor_of_token(token)
+        if actor is not None:
+            setattr(request, CACHE, actor)
+        return actor
+
+
+session_or_token = [TokenAuth(), SessionAuth()]
+
+
+def example_sign_in_open(request: HttpRequest) -> bool:
+    """May named example people be signed in by one click: example mode, from this very machine, example loaded.
+
+    A request that a proxy forwarded never counts as local, whatever address it shows.
+    """
+    if settings.ENV.mode != "example" or any(name in request.META for name in FORWARDING_HEADERS):
+        return False
+    try:
+        local = ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+    return local and User.objects.filter(is_example=True).exists()

@@ -1,0 +1,210 @@
+"""Who acts, on what, and what the answer was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from bitgoeul.kernel.text import N_, Text
+
+
+class OrganisationKind(StrEnum):
+    """What kind of body an organisation is."""
+
+    START_UP = "START_UP"
+    SME = "SME"
+    MID_SIZE = "MID_SIZE"
+    FABLESS = "FABLESS"
+    UNIVERSITY = "UNIVERSITY"
+    INSTITUTE = "INSTITUTE"
+    OPERATOR = "OPERATOR"
+
+
+KIND_LABELS: Mapping[OrganisationKind, Text] = {
+    OrganisationKind.START_UP: Text(N_("Start-up")),
+    OrganisationKind.SME: Text(N_("Small or medium enterprise")),
+    OrganisationKind.MID_SIZE: Text(N_("Mid-size company")),
+    OrganisationKind.FABLESS: Text(N_("Fabless chip company")),
+    OrganisationKind.UNIVERSITY: Text(N_("University")),
+    OrganisationKind.INSTITUTE: Text(N_("Research institute")),
+    OrganisationKind.OPERATOR: Text(N_("Operator")),
+}
+
+
+class OrganisationRole(StrEnum):
+    """A person's part in an organisation."""
+
+    OWNER = "OWNER"
+    MEMBER = "MEMBER"
+
+
+class ProjectRole(StrEnum):
+    """A person's part in a project: an owner signs, a manager runs it, a member works, a viewer reads."""
+
+    OWNER = "OWNER"
+    MANAGER = "MANAGER"
+    MEMBER = "MEMBER"
+    VIEWER = "VIEWER"
+
+
+PROJECT_ROLE_LABELS: Mapping[ProjectRole, Text] = {
+    ProjectRole.OWNER: Text(N_("Owner")),
+    ProjectRole.MANAGER: Text(N_("Manager")),
+    ProjectRole.MEMBER: Text(N_("Member")),
+    ProjectRole.VIEWER: Text(N_("Viewer")),
+}
+PROJECT_ANY = frozenset(ProjectRole)
+PROJECT_WORK = frozenset({ProjectRole.OWNER, ProjectRole.MANAGER, ProjectRole.MEMBER})
+PROJECT_LEAD = frozenset({ProjectRole.OWNER, ProjectRole.MANAGER})
+
+
+class OperatorRole(StrEnum):
+    """A person's part in the operator: staff decide, engineers run the centre, auditors read."""
+
+    STAFF = "STAFF"
+    ENGINEER = "ENGINEER"
+    AUDITOR = "AUDITOR"
+
+
+OPERATOR_ANY = frozenset(OperatorRole)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a person with their roles, the system itself, or nobody known.
+
+    ``id`` is opaque to lower rooms: ``user:<uuid>``, ``system:<name>`` or ``anonymous``.
+    """
+
+    id: str
+    user_id: UUID | None = None
+    name: str = ""
+    operator_roles: frozenset[OperatorRole] = frozenset()
+    project_roles: Mapping[UUID, ProjectRole] = field(default_factory=dict)
+    organisation_roles: Mapping[UUID, OrganisationRole] = field(default_factory=dict)
+    read_only: bool = False
+
+    @classmethod
+    def system(cls, name: str) -> Actor:
+        """The platform itself, acting under ``name``."""
+        return cls(id=f"system:{name}", name=name)
+
+    @classmethod
+    def anonymous(cls) -> Actor:
+        """Somebody who has not signed in."""
+        return cls(id="anonymous")
+
+    @property
+    def is_system(self) -> bool:
+        """True for the platform itself."""
+        return self.id.startswith("system:")
+
+    @property
+    def is_signed_in(self) -> bool:
+        """True for a person with an account."""
+        return self.user_id is not None
+
+    @property
+    def is_operator(self) -> bool:
+        """True for anybody with an operator role."""
+        return bool(self.operator_roles)
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What a verb acts on, as far as rights go: its kind, id and whom it belongs to."""
+
+    kind: str
+    id: str
+    project_id: UUID | None = None
+    organisation_id: UUID | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """May it be done, and why or why not."""
+
+    allowed: bool
+    reason: Text
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+Rule = Callable[[Actor, Thing], Decision | None]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that can be done, and who may: any of the roles, or anybody when ``public`` says so.
+
+    ``name`` is ``<room>.<verb>_<kind>``; ``<room>.view_<kind>`` decides whether a thing exists for an actor.
+    ``rule`` is asked first and may decide alone (None: the roles decide).
+    """
+
+    name: str
+    kind: str
+    label: Text
+    project_roles: frozenset[ProjectRole] = frozenset()
+    organisation_roles: frozenset[OrganisationRole] = frozenset()
+    operator_roles: frozenset[OperatorRole] = frozenset()
+    signed_in: bool = False
+    public: bool = False
+    rule: Rule | None = None
+
+    @property
+    def reads(self) -> bool:
+        """True when the verb only looks."""
+        return self.name.split(".", 1)[1].startswith(("view", "list", "read", "export"))
+
+
+@dataclass(frozen=True)
+class OrganisationView:
+    """An organisation as other rooms see it."""
+
+    id: UUID
+    name: str
+    kind: OrganisationKind
+    registration_number: str
+    is_example: bool
+
+    @property
+    def kind_label(self) -> Text:
+        """The word for its kind."""
+        return KIND_LABELS[self.kind]
+
+
+@dataclass(frozen=True)
+class ProjectView:
+    """A project as other rooms see it."""
+
+    id: UUID
+    number: str
+    title: str
+    organisation_id: UUID
+    organisation_name: str
+    created_at: datetime
+
+    @property
+    def thing(self) -> Thing:
+        """What rights are asked about."""
+        return Thing("project", str(self.id), project_id=self.id, organisation_id=self.organisation_id)
+
+
+@dataclass(frozen=True)
+class MemberView:
+    """A person's part in a project."""
+
+    user_id: UUID
+    name: str
+    email: str
+    role: ProjectRole
+
+    @property
+    def role_label(self) -> Text:
+        """The word for the role."""
+        return PROJECT_ROLE_LABELS[self.role]
