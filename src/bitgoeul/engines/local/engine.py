@@ -144,15 +144,13 @@ class LocalEngine:
         """See the port. The directory leaves the list in one step and is removed afterwards.
 
         An empty file stays in its place for a month: a caller that slept since before the job's first submission
-        must not start it again.
+        must not start it again. The wrapper writes the exit record last of all and does nothing after it.
         """
         for job_id in job_ids:
-            job = self._job(job_id)
-            if job is None or not job.has("exit"):
-                continue
             grave = self._staging_path(job_id)
             with self._locked():
-                if job.held():
+                job = self._job(job_id)
+                if job is None or not job.has("exit"):
                     continue
                 (self.forgotten / str(job_id)).touch(mode=0o600)
                 job.path.rename(grave)

@@ -77,8 +77,12 @@ def all_pids() -> list[int]:
     return [int(entry.name) for entry in os.scandir(PROC) if entry.name.isdigit()]
 
 
-def descendants(root: int) -> list[Stat]:
+def descendants(root: int) -> list[Identity]:
     """Live processes below ``root``, by one scan of /proc; a setsid does not take a process out of it."""
+    return [Identity(stat.pid, stat.start) for stat in _stats_below(root)]
+
+
+def _stats_below(root: int) -> list[Stat]:
     children: dict[int, list[Stat]] = {}
     for pid in all_pids():
         stat = read_stat(pid)
@@ -97,7 +101,7 @@ def kill_descendants(root: int) -> None:
 
     Whole process groups first: one call ends a group at one moment, so that a fork bomb cannot outrun it.
     """
-    below = descendants(root)
+    below = _stats_below(root)
     for group in {stat.group for stat in below} - {os.getpgid(root)}:
         try:
             os.killpg(group, signal.SIGKILL)
