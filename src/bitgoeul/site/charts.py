@@ -33,5 +33,6 @@ def checked(data: Mapping[str, Any]) -> dict[str, Any]:
 def rows(data: Mapping[str, Any]) -> list[tuple[str, Sequence[Any]]]:
     """The table of a chart: one row for each label with the value of every series."""
     return [
-        (label, [series["values"][index] for series in data["series"]]) for index, label in enumerate(data["labels"])
+        (label, [series["values"][index] for series in data["series"]])
+        for index, label in enumerate(data["labels"])
     ]

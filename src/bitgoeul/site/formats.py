@@ -116,6 +116,15 @@ def working_days(days: int | None) -> str:
     return ngettext("{n} working day left", "{n} working days left", days).format(n=days)
 
 
+def days_left(days: int) -> str:
+    """``due in 3 days``, ``due today`` or ``2 days late``."""
+    if days < 0:
+        return ngettext("{n} day late", "{n} days late", -days).format(n=-days)
+    if days == 0:
+        return gettext("due today")
+    return ngettext("due in {n} day", "due in {n} days", days).format(n=days)
+
+
 def digest_short(digest: str) -> str:
     """The head of a digest, enough to tell it apart by eye."""
     head = digest.removeprefix("sha256:")

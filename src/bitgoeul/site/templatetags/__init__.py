@@ -1,0 +1,1 @@
+"""Template builtins of the portal."""

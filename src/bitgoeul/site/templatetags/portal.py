@@ -18,6 +18,7 @@ from django.forms import (
 )
 from django.template import Context
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from bitgoeul.kernel.machine import Machine
 from bitgoeul.kernel.text import Text
@@ -36,8 +37,11 @@ register.filter("working_days", formats.working_days)
 
 @register.filter
 def text(value: Text | str | None) -> str:
-    """A kernel Text in the reader's language; plain strings pass, nothing is empty."""
-    return "" if value is None else str(render_text(value))
+    """A kernel Text, or data with both languages, as the reader's language has it; plain strings pass."""
+    if value is None:
+        return ""
+    in_language = getattr(value, "in_language", None)
+    return str(in_language(get_language())) if in_language else str(render_text(value))
 
 
 @register.filter
@@ -157,7 +161,12 @@ def _look(field: BoundField) -> str:
     return "file" if isinstance(widget, FileInput) else "input"
 
 
-WIDGET_CLASS = {"select": "krds-form-select", "textarea": "krds-input", "file": "file-input", "input": "krds-input"}
+WIDGET_CLASS = {
+    "select": "krds-form-select",
+    "textarea": "krds-input",
+    "file": "file-input",
+    "input": "krds-input",
+}
 
 
 @register.inclusion_tag("site/parts/field.html")
@@ -172,7 +181,13 @@ def field(bound: BoundField, label: str = "") -> dict[str, object]:
     if look in WIDGET_CLASS:
         attrs["class"] = f"{WIDGET_CLASS[look]} {bound.field.widget.attrs.get('class', '')}".strip()
     control: SafeString | str = "" if look == "options" else bound.as_widget(attrs=attrs)
-    return {"bound": bound, "look": look, "control": control, "label": label or bound.label, "attrs": attrs}
+    return {
+        "bound": bound,
+        "look": look,
+        "control": control,
+        "label": label or bound.label,
+        "described": " ".join(described),
+    }
 
 
 @register.inclusion_tag("site/parts/main_menu.html", takes_context=True)

@@ -1,0 +1,1 @@
+"""Pages that join rooms: the front page, one's home, a project, the stage board."""

@@ -1,0 +1,98 @@
+"""Error pages: what happened, why, and what to do now."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext
+
+from bitgoeul.audit import facade as audit
+from bitgoeul.kernel.text import N_
+
+
+@dataclass(frozen=True)
+class Words:
+    """The heading, the reason and the way on of one status, as msgids."""
+
+    heading: str
+    reason: str
+    remedy: str
+
+
+WORDS = {
+    400: Words(
+        N_("The request cannot be read"),
+        N_("Something in the address or the form does not fit."),
+        N_("Go back, reload the page and send it again."),
+    ),
+    403: Words(
+        N_("You may not do this"),
+        N_("The form is too old, or your role does not allow it."),
+        N_("Reload the page before you send the form again, or sign in as somebody with the role."),
+    ),
+    404: Words(
+        N_("There is nothing at this address"),
+        N_("The address is wrong, or what stood here is not open to you."),
+        N_("Check the address. A private thing looks the same as one that does not exist."),
+    ),
+    409: Words(
+        N_("This does not fit the present state"),
+        N_("Somebody may have acted meanwhile."),
+        N_("Go back, reload the page and look at the present state."),
+    ),
+    429: Words(
+        N_("Too many requests in a short time"),
+        N_("The portal limits how often one address may try."),
+        N_("Wait a few minutes and try again."),
+    ),
+    503: Words(
+        N_("The portal is not ready"),
+        N_("It is starting, or a part of it is being worked on."),
+        N_("Wait a minute and try again; nothing was lost."),
+    ),
+}
+
+
+def page(request: HttpRequest, status: int) -> HttpResponse:
+    """The error page of one status; JSON for a caller below /api/."""
+    words = WORDS[status]
+    if request.path.startswith("/api/"):
+        body = {"code": f"http_{status}", "message": words.heading, "detail": {"remedy": words.remedy}}
+        return HttpResponse(json.dumps(body), content_type="application/json", status=status)
+    context = {
+        "heading": gettext(words.heading),
+        "reason": gettext(words.reason),
+        "remedy": gettext(words.remedy),
+        "request_id": audit.request_id(),
+    }
+    return render(request, "site/error.html", context, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400."""
+    return page(request, 400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
+    """403, also for a failed CSRF check."""
+    return page(request, 403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404."""
+    return page(request, 404)
+
+
+def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """429, called by the sign-in's rate limits."""
+    return page(request, 429)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: a page that needs neither session nor database, in both languages."""
+    html = render_to_string("site/500.html", {"request_id": audit.request_id()})
+    return HttpResponse(html, status=500)

@@ -1,0 +1,137 @@
+"""A project: how much is left, and everything that runs on it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.compute import facade as compute
+from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.text import N_, Text
+from bitgoeul.resources import facade as resources
+from bitgoeul.trials import facade as trials
+from bitgoeul.web.facade import no_store
+
+from .. import formats
+from .rows import Action, LinkRow
+
+ACTIONS = (
+    (Text(N_("Ask for a trial")), "trials:trial_new", "trials.request_trial"),
+    (Text(N_("Submit a subject")), "trials:subject_new", "trials.create_subject"),
+    (Text(N_("New job")), "compute:job_new", "compute.submit_job"),
+)
+
+
+@login_required
+def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """GET /projects/<id>/"""
+    actor = accounts.actor_of(request)
+    view = accounts.project(actor=actor, project_id=project_id)
+    allocations = resources.allocations(project_ids=[project_id]).get(project_id, [])
+    context = {
+        "project": view,
+        "allocations": [allocation_card(one) for one in allocations],
+        "statement_url": link("resources:statement", project_id),
+        "trials": [trial_row(one) for one in trials.trials(actor=actor, project_id=project_id).items],
+        "trial_machine": trials.TRIAL,
+        "subjects": [subject_row(one) for one in trials.subjects(actor=actor, project_id=project_id).items],
+        "jobs": [job_row(one) for one in compute.jobs(actor=actor, project_id=project_id).items],
+        "job_machine": compute.JOB,
+        "members": [
+            {"name": one.name, "role": one.role_label}
+            for one in accounts.members(actor=actor, project_id=project_id)
+        ],
+        "actions": actions(actor, view),
+        "subject_new_url": link("trials:subject_new", project_id),
+        "job_new_url": link("compute:job_new", project_id),
+    }
+    return no_store(render(request, "site/pages/project.html", context))
+
+
+def link(name: str, project_id: UUID) -> str:
+    """The address of a page of the project; empty when the room has no such page."""
+    try:
+        return reverse(name, args=[project_id])
+    except NoReverseMatch:
+        return ""
+
+
+def actions(actor: accounts.Actor, view: accounts.ProjectView) -> list[Action]:
+    """What can be done on the project now; what cannot stays visible with its reason."""
+    found = []
+    for label, name, verb in ACTIONS:
+        decision = accounts.may(actor=actor, verb=verb, thing=view.thing)
+        url = link(name, view.id) if decision.allowed else ""
+        found.append(Action(label, url, None if decision.allowed else decision.reason))
+    return found
+
+
+def allocation_card(one: resources.AllocationView) -> dict[str, object]:
+    """An allocation with the words for its state."""
+    state, tone = allocation_state(one)
+    return {
+        "label": one.label,
+        "unit": one.unit,
+        "used": one.used,
+        "held": one.held,
+        "available": one.available,
+        "overrun": one.overrun,
+        "overrun_words": formats.human_amount(one.overrun, one.unit),
+        "granted_words": formats.human_amount(one.granted, one.unit),
+        "starts_at": one.starts_at,
+        "ends_at": one.ends_at,
+        "origin_label": one.origin.label,
+        "state_words": state,
+        "tone": tone,
+    }
+
+
+def allocation_state(one: resources.AllocationView) -> tuple[Text, str]:
+    """The word and tone of an allocation's state."""
+    if one.overrun:
+        return Text(N_("overdrawn")), "bad"
+    if one.ends_at <= now():
+        return Text(N_("ended")), "neutral"
+    if one.starts_at > now():
+        return Text(N_("not yet begun")), "neutral"
+    return Text(N_("active")), "good"
+
+
+def trial_row(one: trials.TrialView) -> LinkRow:
+    """A trial as a row."""
+    return LinkRow(
+        title=f"{one.subject_name} {one.version_number}",
+        note=one.protocol_title,
+        url=reverse("trials:trial", args=[one.id]),
+        when=one.requested_at,
+        state=str(one.state),
+        verdict=str(one.outcome) if one.outcome else None,
+    )
+
+
+def subject_row(one: trials.SubjectView) -> LinkRow:
+    """A subject as a row."""
+    return LinkRow(
+        title=one.name,
+        note=trials.KIND_LABELS[one.kind],
+        url=reverse("trials:subject", args=[one.id]),
+        when=one.created_at,
+    )
+
+
+def job_row(one: compute.JobView) -> LinkRow:
+    """A job as a row, with what it was charged."""
+    charged = [formats.human_amount(amount, unit) for unit, amount in one.charged.items() if amount]
+    return LinkRow(
+        title=one.name,
+        note="",
+        url=reverse("compute:job", args=[one.id]),
+        when=one.submitted_at,
+        state=str(one.state),
+        charged=charged,
+    )

@@ -1,0 +1,123 @@
+// Menus, charts and log following. Everything here is a convenience: each page works without it.
+(() => {
+  "use strict";
+  const chartSource = document.currentScript.dataset.chart;
+  const root = document.documentElement;
+  root.classList.add("js");
+
+  const closeDrop = (wrap) => {
+    wrap.classList.remove("is-open");
+    wrap.querySelector(".drop-btn").setAttribute("aria-expanded", "false");
+  };
+  const openDrops = () => document.querySelectorAll(".krds-drop-wrap.is-open");
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".drop-btn");
+    const pressed = button && button.closest(".krds-drop-wrap");
+    openDrops().forEach((wrap) => { if (wrap !== pressed && !wrap.contains(event.target)) closeDrop(wrap); });
+    if (!pressed) return;
+    const open = pressed.classList.toggle("is-open");
+    button.setAttribute("aria-expanded", String(open));
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    openDrops().forEach((wrap) => { closeDrop(wrap); wrap.querySelector(".drop-btn").focus(); });
+    if (location.hash === "#mobile-nav") { closeMobile(); }
+  });
+
+  // The mobile menu is the address #mobile-nav; with a script the focus moves into it and back.
+  const mobile = document.getElementById("mobile-nav");
+  const opener = document.querySelector(".btn-navi.all");
+  function closeMobile() {
+    history.replaceState(null, "", location.pathname + location.search);
+    location.hash = "";
+    history.replaceState(null, "", location.pathname + location.search);
+    if (opener) opener.focus();
+  }
+  if (mobile) {
+    mobile.querySelector(".btn-close").addEventListener("click", (event) => { event.preventDefault(); closeMobile(); });
+    window.addEventListener("hashchange", () => {
+      if (location.hash === "#mobile-nav") mobile.querySelector("a, button").focus();
+    });
+  }
+
+  // Charts: drawn from the JSON beside the canvas, coloured by the tokens.
+  const token = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const DASHES = [[], [6, 4], [2, 3], [10, 4, 2, 4], [1, 2], [8, 2]];
+  const POINTS = ["circle", "rect", "triangle", "rectRot", "star", "cross"];
+  function dataset(series, index, kind) {
+    const colour = token(`--chart-${(index % 5) + 1}`);
+    const line = kind === "line";
+    return {
+      type: line ? "line" : "bar", label: series.name, data: series.values,
+      borderColor: colour, backgroundColor: colour, borderWidth: line ? 2 : 0,
+      borderDash: line ? DASHES[index % DASHES.length] : [],
+      pointStyle: POINTS[index % POINTS.length], pointRadius: line && series.values.length < 60 ? 3 : 0,
+      barPercentage: kind === "histogram" ? 1 : 0.8, categoryPercentage: kind === "histogram" ? 1 : 0.8,
+      maxBarThickness: kind === "histogram" ? undefined : 48,
+    };
+  }
+  function limit(entry, size) {
+    return { type: "line", label: entry.name, data: Array(size).fill(entry.value), borderColor: token("--bad"),
+      borderDash: [6, 4], borderWidth: 2, pointRadius: 0, backgroundColor: token("--bad") };
+  }
+  function axis(text, grid, stacked) {
+    return { stacked, title: { display: Boolean(text), text }, grid: { display: grid, color: token("--line") },
+      border: { display: false }, ticks: { maxRotation: 0, autoSkipPadding: 16 }, beginAtZero: true };
+  }
+  function draw(figure) {
+    const data = JSON.parse(document.getElementById(figure.dataset.chart).textContent);
+    const sets = data.series.map((s, i) => dataset(s, i, data.kind));
+    sets.push(...data.limits.map((entry) => limit(entry, data.labels.length)));
+    const stacked = data.kind === "stacked";
+    window.Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    window.Chart.defaults.font.size = 14;
+    window.Chart.defaults.color = token("--ink-soft");
+    new window.Chart(figure.querySelector("canvas"), {
+      data: { labels: data.labels, datasets: sets },
+      options: {
+        animation: false, responsive: true, maintainAspectRatio: false, interaction: { mode: "index", intersect: false },
+        plugins: { legend: { display: sets.length > 1, labels: { usePointStyle: true } } },
+        scales: { x: axis(data.x_label, false, stacked), y: axis(data.y_label || data.unit, true, stacked) },
+      },
+    });
+    figure.dataset.drawn = "true";
+  }
+  function charts(scope) {
+    const waiting = [...scope.querySelectorAll("[data-chart]:not([data-drawn]):not(script)")];
+    if (!waiting.length) return;
+    if (window.Chart) { waiting.forEach(draw); return; }
+    const script = document.createElement("script");
+    script.src = chartSource;
+    script.addEventListener("load", () => charts(document));
+    document.head.append(script);
+  }
+
+  // A log that is being followed stays at its end unless the reader has scrolled up.
+  function follow(scope) {
+    const logs = scope.matches && scope.matches("[data-follow]") ? [scope] : scope.querySelectorAll("[data-follow]");
+    logs.forEach((log) => { if (log.dataset.follow !== "off") log.scrollTop = log.scrollHeight; });
+  }
+  document.addEventListener("scroll", (event) => {
+    const log = event.target.closest && event.target.closest("[data-follow]");
+    if (log) log.dataset.follow = log.scrollHeight - log.scrollTop - log.clientHeight < 24 ? "on" : "off";
+  }, true);
+  document.addEventListener("htmx:afterSwap", (event) => { charts(event.target); follow(document); });
+
+  // Print and copy buttons exist only where a script can serve them.
+  document.querySelectorAll("[data-print]").forEach((button) => {
+    button.hidden = false;
+    button.addEventListener("click", () => window.print());
+  });
+  document.querySelectorAll("[data-copy]").forEach((button) => {
+    if (!navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      button.textContent = button.dataset.copied;
+    });
+  });
+
+  charts(document);
+  follow(document);
+})();
