@@ -14,4 +14,4 @@ class TrialsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register this room's verbs."""
-        from . import verbs  # noqa: F401
+        from . import evidence_verbs, verbs  # noqa: F401

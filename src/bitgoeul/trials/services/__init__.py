@@ -1,0 +1,21 @@
+"""Every write of the trials room about subjects, protocols and trials."""
+
+from __future__ import annotations
+
+from .judging import job_finished, job_started, judge_again
+from .protocols import load_example, register_protocols
+from .requests import estimate, request_trial, stop_trial
+from .subjects import add_version, create_subject
+
+__all__ = [
+    "add_version",
+    "create_subject",
+    "estimate",
+    "job_finished",
+    "job_started",
+    "judge_again",
+    "load_example",
+    "register_protocols",
+    "request_trial",
+    "stop_trial",
+]
