@@ -190,7 +190,7 @@ def visibility_history(view: EvidenceView) -> Sequence[VisibilityChange]:
     ]
 
 
-def log_neighbour(view: EvidenceView) -> int:
-    """How many positions the log has now; the evidence stands at ``view.log_sequence`` of them."""
+def log_length() -> int:
+    """How many positions the log has now."""
     last = EvidenceLog.objects.order_by("-sequence").values_list(F("sequence"), flat=True).first()
     return int(last or 0)
