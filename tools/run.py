@@ -54,7 +54,7 @@ def main() -> int:
     except OSError as error:
         if not is_disk_full(error):
             raise
-        full = disk_full(home)
+        full = disk_full(home, ROOT)
         print(f"\n{full.what}\n{full.remedy}", file=sys.stderr)
         return full.status
     except KeyboardInterrupt:

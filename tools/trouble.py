@@ -41,11 +41,10 @@ def no_venv(version: tuple[int, int]) -> Trouble:
     )
 
 
-def disk_full(path: Path) -> Trouble:
-    """``path`` is on a file system without room; ``path`` need not exist."""
-    while not path.exists():
-        path = path.parent
-    free = shutil.disk_usage(path).free // 2**20
+def disk_full(*paths: Path) -> Trouble:
+    """One of ``paths`` is on a file system without room: the fullest is named. A path need not exist."""
+    existing = [next(each for each in (path, *path.parents) if each.exists()) for path in paths]
+    free, path = min((shutil.disk_usage(path).free // 2**20, path) for path in existing)
     return Trouble(
         f"The disk that holds {path} is full ({free} MiB free).",
         f"Make room: a first set-up needs about {ROOM_NEEDED_MIB} MiB. What is written to var/ can stand on\n"
@@ -67,7 +66,7 @@ def unreachable(what: str) -> Trouble:
 def explain(step: str, what: str, output: str, log: Path, home: Path) -> Trouble:
     """Turn a failed command's output into a refusal: disk, certificate, hash, network, or its last lines."""
     if DISK_FULL.search(output):
-        return disk_full(home)
+        return disk_full(home, Path(__file__))
     if CERTIFICATE.search(output):
         return Trouble(
             f"{what} could not be fetched: the certificate of the package source is not trusted.",
