@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .authority import may, register_verb, require, verbs
+from .example import NamedPerson, example_id, load_example, named_people
 from .queries import (
     actor_for,
     members,
@@ -53,6 +54,7 @@ __all__ = [
     "Actor",
     "Decision",
     "MemberView",
+    "NamedPerson",
     "OperatorRole",
     "OrganisationKind",
     "OrganisationRole",
@@ -70,12 +72,15 @@ __all__ = [
     "create_organisation",
     "create_project",
     "create_user",
+    "example_id",
     "example_sign_in_open",
     "issue_token",
+    "load_example",
     "may",
     "members",
     "my_organisations",
     "my_projects",
+    "named_people",
     "names",
     "organisations",
     "project",
