@@ -2,7 +2,7 @@
 
     python tools/messages.py check            every msgid has a Korean translation; exit 1 names what is missing
     python tools/messages.py missing [room]   the missing entries as a .po to paste and translate
-    python tools/messages.py update room      add the room's missing entries, empty, to its catalogue
+    python tools/messages.py update [room]    add missing entries, empty, to the room's catalogue or to all
     python tools/messages.py compile          write the .mo files
 
 A translation may stand in the catalogue of any room; kernel and the plug-ins, which are not Django apps,
@@ -23,8 +23,9 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import DEFAULT_KEYWORDS, extract
-from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
+
+from catalogues import compile_catalogue
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "bitgoeul"
@@ -188,6 +189,8 @@ def update(room: str) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     catalogue = catalogues().get(path) or Catalog(locale=LOCALE, fuzzy=False)
     rest = [message for message in missing(room) if message.id]
+    if not rest:
+        return 0
     for message in rest:
         catalogue.add(message.id, context=message.context, locations=message.locations)
     with path.open("wb") as file:
@@ -197,19 +200,18 @@ def update(room: str) -> int:
 
 def compile_all(source: Path = SOURCE) -> list[Path]:
     """Write the .mo beside each .po; returns what was written."""
-    written = []
-    for path, catalogue in catalogues(source).items():
-        target = path.with_suffix(".mo")
-        with target.open("wb") as file:
-            write_mo(file, catalogue)
-        written.append(target)
-    return written
+    return [compile_catalogue(path) for path in sorted(source.glob(f"*/locale/{LOCALE}/LC_MESSAGES/django.po"))]
+
+
+def rooms(source: Path = SOURCE) -> list[str]:
+    """The rooms that may keep a catalogue."""
+    return sorted(path.parent.name for path in source.glob("*/apps.py"))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; exit status 0 done, 1 findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["check", "missing", "update", "compile"])
+    parser.add_argument("command", nargs="?", default="update", choices=["check", "missing", "update", "compile"])
     parser.add_argument("room", nargs="?")
     options = parser.parse_args(argv)
     if options.command == "check":
@@ -220,9 +222,9 @@ def main(argv: list[str] | None = None) -> int:
         write_po(sys.stdout.buffer, missing(options.room), width=110, omit_header=True)
         return 0
     if options.command == "update":
-        if not options.room:
-            parser.error("update needs a room")
-        print(f"{update(options.room)} messages to translate in {catalogue_path(options.room)}")
+        for room in [options.room] if options.room else rooms():
+            count = update(room)
+            print(f"{room}: {count} to translate")
         return 0
     print(f"{len(compile_all())} catalogues compiled")
     return 0

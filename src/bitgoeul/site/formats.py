@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
 from bitgoeul.kernel.quantity import divide_half_up
@@ -14,6 +13,7 @@ from bitgoeul.kernel.text import N_
 
 SEOUL = ZoneInfo("Asia/Seoul")
 DIGEST_HEAD = 12
+WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def kst_date(moment: datetime | None) -> str:
     if moment is None:
         return "–"
     local = moment.astimezone(SEOUL) if isinstance(moment, datetime) else moment
-    return f"{local:%Y-%m-%d} ({date_format(local, 'D')})"
+    return f"{local:%Y-%m-%d} ({gettext(WEEKDAYS[local.weekday()])})"
 
 
 def krw(amount: int | None) -> str:
