@@ -6,9 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from bitgoeul.trials import facade as trials
-from bitgoeul.web.facade import page_number
 
 
 def board(request: HttpRequest) -> HttpResponse:
     """GET /board/"""
-    return render(request, "site/pages/board.html", {"columns": trials.stage_board(page=page_number(request))})
+    return render(request, "site/pages/board.html", {"columns": trials.stage_board()})

@@ -15,6 +15,7 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.resources import facade as resources
 from bitgoeul.trials import facade as trials
+from bitgoeul.trials.types import KIND_LABELS
 from bitgoeul.web.facade import no_store
 
 from .. import formats
@@ -118,7 +119,7 @@ def subject_row(one: trials.SubjectView) -> LinkRow:
     """A subject as a row."""
     return LinkRow(
         title=one.name,
-        note=trials.KIND_LABELS[one.kind],
+        note=KIND_LABELS[one.kind],
         url=reverse("trials:subject", args=[one.id]),
         when=one.created_at,
     )
