@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
+from bitgoeul.kernel.text import N_, Text
 from bitgoeul.programmes.types import Code, Data, Words
 
 
@@ -20,6 +21,13 @@ class Bound(StrEnum):
     EXACT = "exact"
     ABOUT = "about"
     MORE_THAN = "more_than"
+
+
+BOUND_WORDS = {
+    Bound.EXACT: "{value}",
+    Bound.ABOUT: N_("about {value}"),
+    Bound.MORE_THAN: N_("more than {value}"),
+}
 
 
 class Counted(StrEnum):
@@ -43,6 +51,11 @@ class Report(Data):
     as_of: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?(/\d{4}(-\d\d(-\d\d)?)?)?$")]
     source: Words
     note: Words | None = None
+
+    @property
+    def shown(self) -> Text:
+        """The value with how exactly it was reported: ``about 2,200``."""
+        return Text(BOUND_WORDS[self.bound], {"value": self.value})
 
 
 class FigureData(Data):

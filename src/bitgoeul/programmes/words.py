@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, override
 
 from bitgoeul.kernel.text import Text
 from bitgoeul.web.facade import render_text
@@ -25,3 +25,14 @@ def said_json(text: Said) -> dict[str, object]:
 def said_from(data: dict[str, object]) -> Said:
     """Read what ``said_json`` wrote."""
     return Words.model_validate(data) if "ko" in data else Text.from_json(data)
+
+
+def both(text: Said | None) -> dict[str, str]:
+    """The text in both languages, for REST; nothing is an empty object."""
+    if text is None:
+        return {}
+    if isinstance(text, Words):
+        return text.model_dump()
+    with override("ko"):
+        korean = render_text(text)
+    return {"ko": korean, "en": str(text)}

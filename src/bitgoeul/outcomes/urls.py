@@ -1,0 +1,14 @@
+"""The addresses of the outcomes room."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from . import views
+
+app_name = "outcomes"
+
+urlpatterns = [
+    path("figures/", views.figures, name="figures"),
+    path("figures/<slug:code>/", views.figure, name="figure"),
+]
