@@ -42,8 +42,8 @@ def record(**changes: Any) -> dict[str, Any]:
         "protocol": {"digest": PROTOCOL, "code": "inference"},
         "parameters": {"target_qps": 50, "seed": 7},
         "environment": {"cpu": "한 CPU", "packages": {"onnxruntime": "1.31.1"}},
-        "started_at": "2026-11-22T05:03:01.123456Z",
-        "ended_at": "2026-11-22T05:03:19.000001Z",
+        "started_at": "2026-11-20T05:03:01.123456Z",
+        "ended_at": "2026-11-20T05:03:19.000001Z",
         "scenarios": [{"name": "SingleStream", "histogram": [0, 3, 9007199254740991], "valid": True}],
         "faults": [],
         "note": None,
@@ -62,7 +62,7 @@ def facts(**changes: Any) -> TrialFacts:
         "protocol_version": "1.0",
         "protocol_digest": PROTOCOL,
         "verdict": verdict(),
-        "issued_at": datetime(2026, 11, 22, 5, 3, 20, tzinfo=UTC),
+        "issued_at": datetime(2026, 11, 20, 5, 3, 20, tzinfo=UTC),
         "centre": "빛고을 (예시)",
     }
     return TrialFacts(**{**values, **changes})
