@@ -62,6 +62,13 @@ def organisations(ids: Iterable[UUID]) -> Mapping[UUID, OrganisationView]:
     return {row.pk: organisation_view(row) for row in Organisation.objects.filter(pk__in=set(ids))}
 
 
+def organisations_by_number(numbers: Iterable[str]) -> Mapping[str, OrganisationView]:
+    """Organisations by business registration number (ten digits), in one query; unknown numbers are absent."""
+    wanted = {number for number in numbers if number}
+    rows = Organisation.objects.filter(registration_number__in=wanted)
+    return {row.registration_number: organisation_view(row) for row in rows}
+
+
 def my_organisations(actor: Actor) -> list[OrganisationView]:
     """The organisations the actor belongs to, by name."""
     rows = Organisation.objects.filter(pk__in=actor.organisation_roles).order_by("name")
