@@ -1,0 +1,150 @@
+"""Signing in, the example's people, organisations and members, over HTTP."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.core import mail as outbox
+from django.core.mail import EmailMessage
+from django.test import Client
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.accounts import mail
+from bitgoeul.accounts.facade import Actor
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def example():
+    accounts.load_example(Actor.system("example"), Path(django_settings.EXAMPLES))
+    return accounts.load_example(Actor.system("example"), Path(django_settings.EXAMPLES))
+
+
+def test_one_click_signs_in_as_a_named_person(client, example):
+    page = client.get("/example/sign-in/")
+    assert page.status_code == 200
+    assert "한가온 (예시)" in page.content.decode()
+    response = client.post("/example/sign-in/", {"person": "founder", "next": "/organisations/new/"})
+    assert response["Location"] == "/organisations/new/"
+    assert client.get("/api/v1/me").json()["name"] == "한가온 (예시)"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [{"REMOTE_ADDR": "192.0.2.7"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {"REMOTE_ADDR": ""}],
+)
+def test_one_click_is_for_this_machine_only(client, example, extra):
+    assert client.get("/example/sign-in/", **extra).status_code == 404
+    assert client.post("/example/sign-in/", {"person": "staff"}, **extra).status_code == 404
+    assert client.get("/mail/", **extra).status_code == 404
+    assert "_auth_user_id" not in client.session
+
+
+def test_one_click_is_never_for_production(client, example, monkeypatch):
+    monkeypatch.setattr(django_settings.ENV, "mode", "production")
+    assert client.post("/example/sign-in/", {"person": "staff"}).status_code == 404
+
+
+def test_one_click_needs_the_example(client):
+    assert client.get("/example/sign-in/").status_code == 404
+
+
+def test_no_redirect_leaves_the_portal(client, example):
+    response = client.post("/example/sign-in/", {"person": "founder", "next": "https://evil.example/"})
+    assert response["Location"] == "/home/"
+
+
+def test_sign_up_confirms_by_mail_and_signs_in(client, settings):
+    form = {
+        "display_name": "도라지",
+        "email": "doraji@example.kr",
+        "password1": "jeonla-namdo-2026",
+        "password2": "jeonla-namdo-2026",
+    }
+    response = client.post("/accounts/signup/", form)
+    assert response.status_code == 302, response.content.decode()[:2000]
+    link = re.search(r"/accounts/confirm-email/\S+", outbox.outbox[-1].body).group()
+    assert client.post(link).status_code == 302
+    assert client.get("/api/v1/me").json()["name"] == "도라지"
+
+
+def test_failed_sign_ins_are_limited(client, person, settings):
+    from django.core.cache import cache
+
+    cache.clear()
+    person("ara")
+    limit = int(re.search(r"(\d+)/5m/key", settings.ACCOUNT_RATE_LIMITS["login_failed"]).group(1))
+    attempt = {"login": "ara@example.kr", "password": "wrong wrong wrong"}
+    for _ in range(limit):
+        assert client.post("/accounts/login/", attempt).status_code == 200
+    right = {"login": "ara@example.kr", "password": "correct horse battery"}
+    client.post("/accounts/login/", right)
+    assert "_auth_user_id" not in client.session
+    cache.clear()
+
+
+@pytest.mark.parametrize("path", ["login/", "signup/", "password/reset/"])
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_sign_in_pages_stand_in_the_portal(client, path, language):
+    client.cookies["django_language"] = language
+    page = client.get(f"/accounts/{path}")
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert f'lang="{language}"' in text
+    assert 'id="krds-header"' in text
+    assert text.count("<h1") == 1
+
+
+def test_the_mail_page_shows_what_was_sent(client, example, tmp_path, settings):
+    settings.EMAIL_FILE_PATH = tmp_path
+    message = EmailMessage("제목 하나", "본문", "a@b.example", ["c@d.example"], headers={"Message-ID": "<1@x>"})
+    backend = mail.FileBackend()
+    backend.send_messages([message])
+    backend.send_messages([message])
+    assert mail.count() == 1, "the same Message-ID is the same mail"
+    page = client.get("/mail/").content.decode()
+    assert "제목 하나" in page
+    shown = client.get(re.search(r"/mail/[\w-]+/", page).group()).content.decode()
+    assert "본문" in shown
+    assert client.get("/mail/unknown/").status_code == 404
+
+
+def test_an_organisation_with_a_wrong_number_is_refused_beside_the_field(ara, sign_in):
+    client = sign_in(ara)
+    from bitgoeul.kernel.ids import new_id
+
+    form = {"id": new_id(), "name": "가 (예시)", "kind": "SME", "registration_number": "000-00-00001"}
+    page = client.post("/organisations/new/", form)
+    assert page.status_code == 422
+    assert 'id="id_registration_number-error"' in page.content.decode()
+    assert 'value="000-00-00001"' in page.content.decode(), "what was typed is kept"
+    assert client.post("/organisations/new/", {**form, "registration_number": "000-00-00034"}).status_code == 302
+
+
+def test_members_page(project, ara, bora, chan, sign_in, django_assert_max_num_queries):
+    path = f"/projects/{project.id}/members/"
+    with django_assert_max_num_queries(30):
+        assert sign_in(ara).get(path).status_code == 200
+    page = sign_in(ara).post(path, {"email": "nobody@example.kr", "role": "MEMBER"})
+    assert page.status_code == 422
+    assert sign_in(ara).post(path, {"email": "chan@example.kr", "role": "VIEWER"}).status_code == 302
+    assert sign_in(bora).post(path, {"email": "chan@example.kr", "role": "MEMBER"}).status_code == 422
+    removed = sign_in(ara).post(f"{path}{chan.user_id}/remove/")
+    assert removed.status_code == 302
+    assert sign_in(chan).get(path).status_code == 404
+    assert Client().get(path).status_code == 302
+
+
+def test_rest_needs_somebody(client, ara, project):
+    answer = client.get("/api/v1/me")
+    assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_needed")
+    from bitgoeul.kernel.ids import new_id
+
+    made = accounts.issue_token(actor=ara, id=new_id(), name="t", days=1)
+    headers = {"Authorization": f"Bearer {made.secret}"}
+    assert client.get("/api/v1/projects", headers=headers).json()["total"] == 1
+    assert client.get(f"/api/v1/projects/{new_id()}", headers=headers).status_code == 404
