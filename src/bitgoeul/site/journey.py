@@ -1,21 +1,95 @@
-"""The journey: one company's way from registration to a public figure, by its people, over HTTP alone."""
+"""The journey: one company's way from registration to a public figure, by its people, over HTTP alone.
+
+This module runs steps, tells their progress and sums up; what the people do stands in ``journey_steps``. It is its
+own process, knows the platform only by its address, and imports no room that could do the work for it.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import httpx
+
+from bitgoeul.kernel.errors import DomainError
+
+from .agent import PageFault
+
+RESULT_KEYS = ("trial", "verdict", "evidence", "key", "charged", "refused")
+
+
+class Broken(Exception):
+    """Something of the journey did not hold; says what was expected and what was there."""
+
+
+@dataclass
+class Told:
+    """What one attempt found out so far; each key is filled by one step."""
+
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.facts[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.facts[name] = value
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing the people do: a stable name, a sentence for the terminal, and the deed.
+
+    The deed returns what the terminal shall say of it.
+    """
+
+    name: str
+    title: str
+    act: Callable[[Told], str]
+
+
+@dataclass
+class Run:
+    """One attempt."""
+
+    steps: Sequence[Step]
+    out: IO[str]
+    told: Told = field(default_factory=Told)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def go(self) -> bool:
+        """Walk the steps in order; the first that does not hold ends the attempt."""
+        for number, step in enumerate(self.steps, 1):
+            self._say(f"  {number:>2}/{len(self.steps)}  {step.title} … ", end="")
+            started = time.monotonic()
+            try:
+                note = step.act(self.told)
+            except (Broken, PageFault, DomainError, httpx.HTTPError) as fault:
+                self.seconds[step.name] = round(time.monotonic() - started, 3)
+                self._say(f"did not hold.\n         {fault or type(fault).__name__}")
+                return False
+            self.seconds[step.name] = round(time.monotonic() - started, 3)
+            self._say(f"{note or 'done'} ({self.seconds[step.name]:.1f} s)")
+        return True
+
+    def _say(self, text: str, end: str = "\n") -> None:
+        print(text, end=end, file=self.out, flush=True)
+
+    def result(self, ok: bool) -> dict[str, Any]:
+        """The one object that `--json` ends with."""
+        found = {name: self.told.facts.get(name) for name in RESULT_KEYS}
+        return {"ok": ok, **found, "seconds": self.seconds}
 
 
 def result_path(home: Path) -> Path:
     """Where the last journey that held is noted."""
     return home / "journey" / "last.json"
-
-
-def has_run(home: Path) -> bool:
-    """Whether this home has seen a journey that held."""
-    return bool(read_result(home).get("ok"))
 
 
 def read_result(home: Path) -> dict[str, Any]:
@@ -27,7 +101,72 @@ def read_result(home: Path) -> dict[str, Any]:
     return result
 
 
+def has_run(home: Path) -> bool:
+    """Whether this home has seen a journey that held."""
+    return bool(read_result(home).get("ok"))
+
+
+def keep_result(home: Path, result: Mapping[str, Any]) -> None:
+    """Note a journey that held, in one step."""
+    path = result_path(home)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
 def command_line(home: Path, *, as_json: bool = False) -> list[str]:
     """How the supervisor starts a journey; it adds ``--url``."""
     arguments = [sys.executable, "-m", "bitgoeul.site.journey", "--home", str(home)]
     return [*arguments, "--json"] if as_json else arguments
+
+
+def closing_lines(result: Mapping[str, Any], url: str, people: Sequence[str], stays: bool) -> list[str]:
+    """What a newcomer does next: the address, the people, the evidence and how to check it."""
+    if not result:
+        return [f"Open {url}"]
+    program = Path(sys.executable).with_name("bitgoeul")
+    lines = [
+        "",
+        f"Evidence        {result['evidence']}",
+        f"Check it        {shown(program)} evidence verify {shown(result['evidence'])} --key {shown(result['key'])}",
+    ]
+    if stays:
+        lines.insert(0, f"Portal          {url}  (Ctrl-C stops everything)")
+        lines.insert(1, f"Sign in as      {', '.join(people)}  (one click at {url}/example/sign-in/)")
+    return lines
+
+
+def shown(path: Path | str) -> str:
+    """A path as short as it can be typed from here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make one attempt; 0 only when all of it held."""
+    from .journey_steps import PEOPLE, steps
+
+    parser = argparse.ArgumentParser(prog="journey")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--stays", action="store_true")
+    given = parser.parse_args(arguments)
+    out = sys.stderr if given.json else sys.stdout
+    run = Run(steps(given.url, given.home), out)
+    started = time.monotonic()
+    print("\nA company's way through the platform:\n", file=out, flush=True)
+    ok = run.go()
+    result = run.result(ok)
+    if ok:
+        keep_result(given.home, result)
+        lines = closing_lines(result, given.url, PEOPLE, given.stays)
+        print(f"\nAll of it held, in {time.monotonic() - started:.0f} s.", *lines, sep="\n", file=out, flush=True)
+    if given.json:
+        print(json.dumps(result, ensure_ascii=False), flush=True)
+    return 0 if ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -40,6 +40,7 @@ JOBS_SECONDS_MAX = 10.0
 LOG_BYTES_MAX = 8 * 2**20
 TICK_SECONDS = 0.25
 CANNOT_BIND = 126
+ENGINE = Path("engine") / "local"
 LOAD_CODE = (sys.executable, "-m", "bitgoeul.site.cli", "doctor", "--code-only")
 
 
@@ -383,7 +384,7 @@ class Supervisor:
                 self._end(child)
         if not jobs:
             return
-        ended = stop_all(self.home / "engine" / "local", JOBS_SECONDS_MAX)
+        ended = stop_all(self.home / ENGINE, JOBS_SECONDS_MAX)
         if ended:
             self.say(f"Ended {ended} running job(s).")
         for identity in descendants(os.getpid()):

@@ -32,9 +32,9 @@ def main() -> None:
     # `bitgoeul … | head` must end quietly, as every other program does.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        cli.main(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
+        # Without standalone mode click hands the status of an Exit back instead of ending the process.
+        status = cli.main(standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as refusal:
         refusal.show()
         sys.exit(2)

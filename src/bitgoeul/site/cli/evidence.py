@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .output import BAD_INPUT, FINDINGS, Out, json_option
+from .output import Out, bad_input, json_option
 from .user import client_for, remote_options
 
 EVIDENCE_BYTES_MAX = 4 * 2**20
@@ -29,25 +29,33 @@ def evidence() -> None:
 @json_option
 def verify(file: Path, key: Path, as_json: bool) -> None:
     """Check FILE offline; exit 0 valid, 1 refused (the failed check is named), 2 unreadable."""
-    from bitgoeul.trials.verify import verify_file
+    # Pure modules only: an officer's machine has neither the database nor the settings of the centre.
+    from bitgoeul.kernel.signing import UnusableKey, public_key
+    from bitgoeul.trials.verify import verify_evidence
 
-    out = Out(as_json)
-    contents = []
-    for path in (file, key):
-        try:
-            with path.open("rb") as source:
-                contents.append(source.read(EVIDENCE_BYTES_MAX + 1))
-        except OSError as error:
-            out.note(f"{path} cannot be read: {error.strerror}")
-            raise click.exceptions.Exit(BAD_INPUT) from None
-    if len(contents[0]) > EVIDENCE_BYTES_MAX:
-        out.note(f"{file} is larger than {EVIDENCE_BYTES_MAX // 2**20} MiB; evidence never is.")
-        raise click.exceptions.Exit(BAD_INPUT)
-    report = verify_file(contents[0], contents[1])
-    for name, ok, text in report.checks:
-        out.row({"check": name, "ok": ok, "text": str(text)}, f"{'ok     ' if ok else 'REFUSED'}  {name}: {text}")
-    out.row({"file": str(file), "valid": report.valid}, "valid" if report.valid else "refused")
-    raise click.exceptions.Exit(0 if report.valid else FINDINGS)
+    data, pem = _contents(file), _contents(key)
+    try:
+        trusted = public_key(pem)
+    except UnusableKey as refusal:
+        raise bad_input(f"{key}: {refusal.text}") from None
+    out, result = Out(as_json), verify_evidence(data, [trusted])
+    if as_json:
+        out.row({"file": str(file), **result.to_json()}, "")
+    else:
+        for check in result.checks:
+            out.note(f"{'ok      ' if check.passed else 'REFUSED '} {check.name}: {check.text}")
+        refused = result.failed.name if result.failed else ""
+        out.note(f"{file}: valid" if result.valid else f"{file}: refused ({refused})")
+    raise click.exceptions.Exit(result.exit_status)
+
+
+def _contents(path: Path) -> bytes:
+    """The file's bytes, one more than is allowed at most; the size check itself is the verifier's."""
+    try:
+        with path.open("rb") as source:
+            return source.read(EVIDENCE_BYTES_MAX + 1)
+    except OSError as error:
+        raise bad_input(f"{path} cannot be read: {error.strerror}") from None
 
 
 @evidence.command("export")

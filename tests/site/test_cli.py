@@ -1,0 +1,156 @@
+"""The command line: exit status, JSON Lines alone on standard output, and no database where none is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from bitgoeul.kernel.signing import FileKey
+from trials.evidence import samples
+
+
+def bitgoeul(*arguments, **environ):
+    """Run the command as a person would, without the test run's own settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BITGOEUL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "bitgoeul.site.cli", *map(str, arguments)],
+        env=kept | environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory):
+    """An evidence file and the key it was signed with."""
+    folder = tmp_path_factory.mktemp("evidence")
+    key = FileKey.load_or_create(folder)
+    (folder / "evidence.json").write_bytes(samples.evidence_file(key))
+    return folder / "evidence.json", folder / "centre.pub"
+
+
+def test_valid_evidence_is_said_valid(evidence):
+    file, key = evidence
+    done = bitgoeul("evidence", "verify", file, "--key", key)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{file}: valid"
+
+
+def test_changed_evidence_is_refused_by_name_also_in_json(evidence, tmp_path):
+    file, key = evidence
+    changed = bytearray(file.read_bytes())
+    place = changed.index(b'"record"') + 40
+    changed[place] ^= 1
+    (tmp_path / "changed.json").write_bytes(changed)
+    done = bitgoeul("evidence", "verify", tmp_path / "changed.json", "--key", key, "--json")
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(lines) == 1
+    assert lines[0]["valid"] is False
+    assert lines[0]["failed"]
+    text = bitgoeul("evidence", "verify", tmp_path / "changed.json", "--key", key)
+    assert f"refused ({lines[0]['failed']})" in text.stdout
+
+
+@pytest.mark.parametrize("what", ["missing", "not evidence", "not a key", "no key"])
+def test_what_cannot_be_read_is_exit_status_2(evidence, tmp_path, what):
+    file, key = evidence
+    if what == "missing":
+        file = tmp_path / "missing.json"
+    if what == "not evidence":
+        file = tmp_path / "picture.png"
+        file.write_bytes(b"\x89PNG\r\n")
+    if what == "not a key":
+        key = tmp_path / "key.pub"
+        key.write_text("ssh-rsa AAAA")
+    options = [] if what == "no key" else ["--key", key]
+    done = bitgoeul("evidence", "verify", file, *options)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_evidence_verify_needs_no_django_no_settings_and_no_home(evidence, tmp_path):
+    file, key = evidence
+    code = (
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('django', 'ninja', 'sqlite3', 'psycopg', 'httpx', 'numpy'):\n"
+        "            raise ImportError('refused: ' + name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        f"sys.argv = ['bitgoeul', 'evidence', 'verify', {str(file)!r}, '--key', {str(key)!r}]\n"
+        "from bitgoeul.site.cli import main\n"
+        "main()\n"
+    )
+    nowhere = tmp_path / "no" / "home"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "BITGOEUL_HOME": str(nowhere)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not nowhere.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("up", "--port", "ten"), ("evidence",), ("ledger", "--wrong")]
+)
+def test_bad_input_is_exit_status_2_without_a_traceback(arguments):
+    done = bitgoeul(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_setting_is_refused_by_name(tmp_path):
+    done = bitgoeul("up", BITGOEUL_HOME=str(tmp_path), BITGOEUL_PROT="8001")
+    assert done.returncode != 0
+    assert "BITGOEUL_PROT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_restart_without_anything_running_says_how_to_start(tmp_path):
+    done = bitgoeul("restart", BITGOEUL_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert f"Nothing runs on {tmp_path}. Start it with ./run" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["doctor", "ledger verify", "audit verify"])
+def test_a_fresh_example_has_no_findings(stopped_installation, command):
+    done = stopped_installation.run(*command.split(), "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows[-1].get("ok") is True
+
+
+def test_lost_triggers_are_found_and_exit_status_is_1(stopped_installation):
+    with sqlite3.connect(stopped_installation.home / "bitgoeul.sqlite3") as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
+            database.execute(f'DROP TRIGGER "{name}"')
+    done = stopped_installation.run("doctor", "--json")
+    assert done.returncode == 1
+    wrong = [row for row in map(json.loads, done.stdout.splitlines()) if not row["ok"]]
+    assert [row["check"] for row in wrong] == ["append-only triggers"]
+    assert wrong[0]["remedy"]
+
+
+def test_loading_the_example_again_changes_nothing(stopped_installation):
+    def counts():
+        with sqlite3.connect(stopped_installation.home / "bitgoeul.sqlite3") as database:
+            tables = database.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+            return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in tables}
+
+    before = counts()
+    done = stopped_installation.run("example", "load", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["part"] for line in done.stdout.splitlines()]
+    assert counts() == before
