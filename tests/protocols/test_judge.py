@@ -37,9 +37,7 @@ def lose(record, definition, count):
     for right in reference:
         subject.append(right and left <= 0)
         left -= right
-    record["accuracy"].update(
-        subject_bitmap=bitmap(subject), subject_right=sum(subject), lost=count, gained=0
-    )
+    record["accuracy"].update(subject_bitmap=bitmap(subject), subject_right=sum(subject), lost=count, gained=0)
     return record
 
 

@@ -63,7 +63,9 @@ def test_the_job_holds_more_than_it_expects(order):
     assert plan.outputs == ("record.json", "logs.tar")
     assert plan.expected_seconds < plan.wall_seconds
     assert plan.devices == {"software-target": 1}
-    longer = PLUGIN.prepare(order(parameters={"seconds": 600, "batch": 16, "server_rate": 300, "server_latency_ms": 50}))
+    longer = PLUGIN.prepare(
+        order(parameters={"seconds": 600, "batch": 16, "server_rate": 300, "server_latency_ms": 50})
+    )
     assert longer.wall_seconds > 3 * 600
 
 

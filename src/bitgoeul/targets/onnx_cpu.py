@@ -46,6 +46,7 @@ class OnnxRunner:
 
     def __init__(self, session: Any, samples: Scores, contract: Contract) -> None:
         name = _input_name(session, contract)
+        self.shape_in = list(session.get_inputs()[0].shape)
         self._run = session.run
         self._outputs = [_output_name(session, contract)]
         self._name = name
@@ -119,7 +120,10 @@ def _probe(runner: OnnxRunner, contract: Contract) -> None:
         try:
             scores = runner.batch(indices)
         except Exception as error:  # as above: whatever the model does is its own fault
-            fault = Fault.WRONG_INPUT if "INVALID_ARGUMENT" in str(error) else Fault.CRASHED
+            # A model that leaves its input's width open says by failing that it is another one.
+            open_width = not isinstance(runner.shape_in[1], int)
+            wrong = open_width or "INVALID_ARGUMENT" in str(error)
+            fault = Fault.WRONG_INPUT if wrong else Fault.CRASHED
             raise SubjectFault(fault, str(error)) from error
         if scores.shape != (len(indices), contract.columns_out):
             told = f"{list(scores.shape)}, expected {[len(indices), contract.columns_out]}"

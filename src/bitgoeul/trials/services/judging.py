@@ -48,8 +48,8 @@ class Unusable(Exception):
 
 
 def job_started(payload: Mapping[str, Any]) -> None:
-    """Handler for a job that began to run: its trial is measuring now."""
-    row = _trial_of(payload)
+    """Handler of ``job.start``: the trial whose job began to run is measuring now."""
+    row = Trial.objects.filter(job_id=payload["id"]).first()
     if row is not None and row.state == TrialState.QUEUED:
         audit.advance(row, "start", actor=JUDGE)
 

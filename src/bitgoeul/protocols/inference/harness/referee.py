@@ -21,6 +21,7 @@ import numpy as np
 
 from bitgoeul.kernel.canonical import canonical_bytes, loads_strict, sha256_hex
 from bitgoeul.kernel.clock import now, rfc3339
+from bitgoeul.kernel.errors import DomainError
 from bitgoeul.protocols.inference.harness import environment
 from bitgoeul.protocols.inference.harness.loadgen import ACCURACY, DETAIL, SEEDS, SUMMARY
 from bitgoeul.protocols.inference.harness.step import FAULT_STATUS
@@ -75,7 +76,7 @@ def conduct(order_file: Path, folder: Path) -> int:
         order = loads_strict(order_file.read_bytes()[:ORDER_BYTES_MAX])
         trial = Trial(order, folder)
         _begin(trial)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (DomainError, OSError, ValueError, KeyError, TypeError) as error:
         sys.stderr.write(f"{order_file}: not a trial order ({error})\n")
         return 2
     finding: dict[str, Any] | None = None

@@ -1,0 +1,96 @@
+"""What the referee costs: its median a query against a bare ONNX Runtime loop's, in one run.
+
+``python bench/harness_overhead.py [--limit 1.35]`` prints one JSON line and exits 1 above the limit. The model is a
+network of about 10 µs an inference; the harness's path is the trial's own (fast SUT, stamps, the count of answers).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import mmap
+import sys
+import tempfile
+import time
+from array import array
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from bitgoeul.protocols.inference import example_models
+from bitgoeul.protocols.inference.harness import loadgen, step
+from bitgoeul.targets import onnx_cpu
+from bitgoeul.trials.ports import Contract
+
+LIMIT = 1.35
+HIDDEN = 64
+QUERIES = 100_000
+SEEDS = dict.fromkeys(loadgen.SEEDS, "20260101")
+
+
+def write_model(path: Path) -> None:
+    """A network with fixed random weights: its answers do not matter, only its time."""
+    random = np.random.default_rng(1)
+    layers = [(random.normal(size=shape), random.normal(size=shape[1])) for shape in ((64, HIDDEN), (HIDDEN, 10))]
+    example_models.write_classifier(path, layers)
+
+
+def bare_ns(runner: onnx_cpu.OnnxRunner, samples: np.ndarray) -> float:
+    """The median of a loop that only asks ONNX Runtime and stamps."""
+    run, feeds = runner._run, [{"pixels": samples[i : i + 1]} for i in range(len(samples))]
+    clock, times = time.perf_counter_ns, array("Q")
+    for number in range(QUERIES):
+        feed = feeds[number % len(feeds)]
+        started = clock()
+        run(["scores"], feed)
+        times.append(clock() - started)
+    return median(times)
+
+
+def harness_ns(runner: onnx_cpu.OnnxRunner, count: int, out: Path) -> int:
+    """LoadGen's median, issue to completion, over the trial's own callback."""
+    shared = mmap.mmap(-1, 16)
+    bench = step.Bench({}, out, memoryview(shared).cast("Q"), array("Q"))
+    made = loadgen.settings(
+        "SingleStream",
+        SEEDS,
+        min_duration_ms=1000,
+        min_query_count=QUERIES,
+        single_stream_expected_latency_ns=8000,
+    )
+    loadgen.run(made, step._one_by_one(bench, runner.one), count, out)
+    read = loadgen.read(out)
+    return int(read["latency_p50_ns"])
+
+
+def measure() -> dict[str, float]:
+    """Both medians in one process, interleaved so that both meet the same neighbours."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        write_model(folder / "model.onnx")
+        samples = np.random.default_rng(2).random((899, 64), dtype=np.float32)
+        contract = Contract(columns_in=64, columns_out=10, answer_limit_ms=1000, silence_limit_ms=1000)
+        runner = onnx_cpu.TARGET.open(folder / "model.onnx", samples, contract)
+        bare, harness = [], []
+        for turn in range(3):
+            bare.append(bare_ns(runner, samples))
+            harness.append(harness_ns(runner, len(samples), folder / f"run{turn}"))
+    return {
+        "bare_median_ns": median(bare),
+        "harness_median_ns": median(harness),
+        "ratio": round(median(harness) / median(bare), 3),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--limit", type=float, default=LIMIT)
+    limit = parser.parse_args().limit
+    found = measure()
+    sys.stdout.write(json.dumps({**found, "limit": limit, "ok": found["ratio"] <= limit}) + "\n")
+    return 0 if found["ratio"] <= limit else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
