@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.accounts import facade as accounts
+from bitgoeul.kernel.errors import DomainError
+from bitgoeul.web.facade import render_text
 
 from .evidence import REASON_MAX
 from .evidence_types import Audience, EvidenceView, Visibility
@@ -26,11 +27,14 @@ class AudienceForm(forms.Form):
         ],
         widget=forms.RadioSelect,
     )
-    organisations = forms.MultipleChoiceField(
-        label=_("Organisations"),
+    numbers = forms.CharField(
+        label=_("Business registration numbers"),
         required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("Counts only with “The organisations named below, too”."),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_(
+            "Of the organisations that may see it, one a line, as 000-00-00000. Counts only with the second."
+        ),
     )
     embargo_until = forms.DateTimeField(
         label=_("Embargo until"),
@@ -40,32 +44,41 @@ class AudienceForm(forms.Form):
     )
     seen_version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
-    def __init__(
-        self, *args: object, organisations: Sequence[accounts.OrganisationView] = (), **kwargs: object
-    ) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        field = self.fields["organisations"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(str(one.id), one.name) for one in organisations]
-
     @classmethod
     def initial_of(cls, view: EvidenceView) -> dict[str, object]:
         """The form's start: what holds now."""
+        named = accounts.organisations(view.organisations).values()
         return {
             "visibility": str(view.visibility),
-            "organisations": [str(one) for one in view.organisations],
+            "numbers": "\n".join(
+                accounts.show_registration_number(one.registration_number)
+                for one in named
+                if one.registration_number
+            ),
             "embargo_until": view.embargo_until,
             "seen_version": view.visibility_version,
         }
 
+    def clean_numbers(self) -> tuple[UUID, ...]:
+        """The organisations with these numbers; every line must name one that is known here."""
+        lines = [line for line in str(self.cleaned_data["numbers"]).splitlines() if line.strip()]
+        try:
+            numbers = {line: accounts.clean_registration_number(line) for line in lines}
+        except DomainError as error:
+            raise forms.ValidationError(render_text(error.text)) from error
+        found = accounts.organisations_by_number(numbers.values())
+        unknown = [line.strip() for line, number in numbers.items() if number not in found]
+        if unknown:
+            raise forms.ValidationError(
+                _("No organisation here has the number %(number)s. Ask it to sign up first."),
+                params={"number": unknown[0]},
+            )
+        return tuple(one.id for one in found.values())
+
     def audience(self) -> Audience:
         """What the person decided; only after ``is_valid``."""
         data = self.cleaned_data
-        return Audience(
-            Visibility(data["visibility"]),
-            tuple(UUID(one) for one in data["organisations"]),
-            data["embargo_until"],
-        )
+        return Audience(Visibility(data["visibility"]), data["numbers"], data["embargo_until"])
 
 
 class InvalidationForm(forms.Form):

@@ -33,7 +33,6 @@ from .ports import Reason
 from .statement import FILE_BYTES_MAX
 
 LATEST_SHOWN = 5
-ORGANISATIONS_OFFERED_MAX = 200
 
 
 @require_GET
@@ -130,27 +129,19 @@ def evidence(request: HttpRequest, digest: str) -> HttpResponse:
     """A piece of evidence for those it belongs to: its place in the log, who sees it, its end."""
     actor = accounts.actor_of(request)
     view = queries.evidence(actor=actor, digest=digest)
-    offered = _offered(actor, view)
-    audience = AudienceForm(initial=AudienceForm.initial_of(view), organisations=offered)
+    audience = AudienceForm(initial=AudienceForm.initial_of(view))
     invalidation = InvalidationForm()
     if request.method == "POST":
         if "reason" in request.POST:
             invalidation = InvalidationForm(request.POST)
             done = _invalidate(actor, view, invalidation)
         else:
-            audience = AudienceForm(request.POST, organisations=offered)
+            audience = AudienceForm(request.POST)
             done = _change(actor, view, audience)
         if done:
             messages.success(request, done)
             return redirect("trials:evidence", digest)
     return _evidence_page(request, actor, view, audience, invalidation)
-
-
-def _offered(actor: accounts.Actor, view: EvidenceView) -> list[accounts.OrganisationView]:
-    """The organisations one can name: those of this installation, and those already named."""
-    if not accounts.may(actor=actor, verb="trials.publish_evidence", thing=queries.thing(view)).allowed:
-        return []
-    return list(accounts.all_organisations(limit=ORGANISATIONS_OFFERED_MAX))
 
 
 def _change(actor: accounts.Actor, view: EvidenceView, form: AudienceForm) -> str | None:
@@ -192,19 +183,30 @@ def _evidence_page(
     invalidation: InvalidationForm,
 ) -> HttpResponse:
     thing = queries.thing(view)
-    history = queries.visibility_history(view)
-    named = {one for change in history for one in change.organisations} | set(view.organisations)
     context = {
         "evidence": view,
         "may_publish": accounts.may(actor=actor, verb="trials.publish_evidence", thing=thing),
         "may_invalidate": accounts.may(actor=actor, verb="trials.invalidate_evidence", thing=thing),
         "audience": audience,
         "invalidation": invalidation,
-        "history": history,
-        "names": accounts.names([change.actor for change in history]),
-        "organisations": accounts.organisations(list(named)),
+        **_history(view),
         "log_length": queries.log_length(),
         "words": words(),
     }
     bad = audience.errors or invalidation.errors
     return render(request, "trials/evidence.html", context, status=400 if bad else 200)
+
+
+def _history(view: EvidenceView) -> dict[str, object]:
+    """The visibility changes with the names of people and organisations, in two more queries."""
+    changes = queries.visibility_history(view)
+    names = accounts.names([change.actor for change in changes])
+    wanted = {one for change in changes for one in change.organisations}
+    known = accounts.organisations(wanted | set(view.organisations))
+    return {
+        "named": [known[one] for one in view.organisations],
+        "history": [
+            {"change": change, "name": names[change.actor], "named": [known[one] for one in change.organisations]}
+            for change in changes
+        ],
+    }
