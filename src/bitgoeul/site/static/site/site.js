@@ -22,23 +22,37 @@
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     openDrops().forEach((wrap) => { closeDrop(wrap); wrap.querySelector(".drop-btn").focus(); });
-    if (location.hash === "#mobile-nav") { closeMobile(); }
+    closeMobile();
   });
 
-  // The mobile menu is the address #mobile-nav; with a script the focus moves into it and back.
+  // Without a script the mobile menu is the address #mobile-nav; with one it opens in place and keeps the focus.
   const mobile = document.getElementById("mobile-nav");
   const opener = document.querySelector(".btn-navi.all");
   function closeMobile() {
-    history.replaceState(null, "", location.pathname + location.search);
-    location.hash = "";
-    history.replaceState(null, "", location.pathname + location.search);
-    if (opener) opener.focus();
+    if (!mobile || !mobile.classList.contains("is-open")) return;
+    mobile.classList.remove("is-open");
+    opener.setAttribute("aria-expanded", "false");
+    opener.focus();
   }
-  if (mobile) {
-    mobile.querySelector(".btn-close").addEventListener("click", (event) => { event.preventDefault(); closeMobile(); });
-    window.addEventListener("hashchange", () => {
-      if (location.hash === "#mobile-nav") mobile.querySelector("a, button").focus();
+  function keepFocus(event) {
+    if (event.key !== "Tab") return;
+    const stops = [...mobile.querySelectorAll("a, button")];
+    const last = event.shiftKey ? stops[0] : stops[stops.length - 1];
+    if (document.activeElement !== last) return;
+    event.preventDefault();
+    (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+  }
+  if (mobile && opener) {
+    opener.setAttribute("role", "button");
+    opener.setAttribute("aria-expanded", "false");
+    opener.addEventListener("click", (event) => {
+      event.preventDefault();
+      mobile.classList.add("is-open");
+      opener.setAttribute("aria-expanded", "true");
+      mobile.querySelector(".btn-close").focus();
     });
+    mobile.querySelector(".btn-close").addEventListener("click", (event) => { event.preventDefault(); closeMobile(); });
+    mobile.addEventListener("keydown", keepFocus);
   }
 
   // Charts: drawn from the JSON beside the canvas, coloured by the tokens.
@@ -59,7 +73,7 @@
   }
   function limit(entry, size) {
     return { type: "line", label: entry.name, data: Array(size).fill(entry.value), borderColor: token("--bad"),
-      borderDash: [6, 4], borderWidth: 2, pointRadius: 0, backgroundColor: token("--bad") };
+      borderDash: [6, 4], borderWidth: 2, pointRadius: 0, pointStyle: "line", backgroundColor: token("--bad") };
   }
   function axis(text, grid, stacked) {
     return { stacked, title: { display: Boolean(text), text }, grid: { display: grid, color: token("--line") },
