@@ -162,8 +162,18 @@ def test_the_referees_own_failure_is_invalid(record, definition):
     assert (verdict.outcome, failed(verdict)) == (Outcome.INVALID, ["harness.input_damaged"])
 
 
-@pytest.mark.parametrize("path", ["schema", "protocol", "environment.packages", "subject.digest", "accuracy.samples",
-                                  "accuracy.subject_bitmap", "canary.predictions_digest"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "schema",
+        "protocol",
+        "environment.packages",
+        "subject.digest",
+        "accuracy.samples",
+        "accuracy.subject_bitmap",
+        "canary.predictions_digest",
+    ],
+)
 def test_a_record_without_a_part_is_invalid_and_named(record, definition, path):
     *parents, last = path.split(".")
     part = record
@@ -175,9 +185,11 @@ def test_a_record_without_a_part_is_invalid_and_named(record, definition, path):
     assert verdict.failed()[0].check in ("record", "protocol")
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-                    max_leaves=8))  # fmt: skip
+def nested(inner):
+    return st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=3), nested, max_leaves=8))
 def test_any_json_gets_a_verdict(anything):
     record = anything if isinstance(anything, dict) else {"schema": anything}
     definition = {"code": "inference", "version": "1.0", "engine": {"packages": {}}, "assets": {}}

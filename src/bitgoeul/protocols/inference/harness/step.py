@@ -208,14 +208,17 @@ def _one_by_one(bench: Bench, answer: Callable[[int], object]) -> loadgen.Issue:
     stamp = times.append
 
     def issue(ids: list[int], indices: list[int]) -> None:
-        started = clock()
-        answer(indices[0])
-        ended = clock()
-        complete([Response(ids[0], 0, 0)])
-        stamp(ended - started)
-        progress[0] += 1
+        try:
+            started = clock()
+            answer(indices[0])
+            ended = clock()
+            complete([Response(ids[0], 0, 0)])
+            stamp(ended - started)
+            progress[0] += 1
+        except Exception as error:  # noqa: BLE001 - guarded in place, for another call would stand in the times
+            _stop(bench, _as_fault(error))
 
-    return _guarded(bench, issue)
+    return issue
 
 
 def _in_batches(bench: Bench, runner: Runner, size: int) -> loadgen.Issue:
@@ -241,12 +244,16 @@ def _guarded(bench: Bench, issue: loadgen.Issue) -> loadgen.Issue:
     def safe(ids: list[int], indices: list[int]) -> None:
         try:
             issue(ids, indices)
-        except SubjectFault as fault:
-            _stop(bench, fault)
         except Exception as error:  # noqa: BLE001 - see above; what the subject's runtime raises has no common base
-            _stop(bench, SubjectFault(Fault.CRASHED, f"{type(error).__name__}: {error}"))
+            _stop(bench, _as_fault(error))
 
     return safe
+
+
+def _as_fault(error: Exception) -> SubjectFault:
+    if isinstance(error, SubjectFault):
+        return error
+    return SubjectFault(Fault.CRASHED, f"{type(error).__name__}: {error}")
 
 
 def _stop(bench: Bench, fault: SubjectFault) -> NoReturn:
