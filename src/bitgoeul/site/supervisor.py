@@ -40,7 +40,6 @@ JOBS_SECONDS_MAX = 10.0
 LOG_BYTES_MAX = 8 * 2**20
 TICK_SECONDS = 0.25
 CANNOT_BIND = 126
-ENGINE = Path("engine") / "local"
 LOAD_CODE = (sys.executable, "-m", "bitgoeul.site.cli", "doctor", "--code-only")
 
 
@@ -384,7 +383,9 @@ class Supervisor:
                 self._end(child)
         if not jobs:
             return
-        ended = stop_all(self.home / ENGINE, JOBS_SECONDS_MAX)
+        # One folder a cluster; those that are not the local engine's hold no jobs/ and answer 0.
+        engines = [path for path in (self.home / "engine").glob("*") if path.is_dir()]
+        ended = sum(stop_all(path, JOBS_SECONDS_MAX) for path in engines)
         if ended:
             self.say(f"Ended {ended} running job(s).")
         for identity in descendants(os.getpid()):

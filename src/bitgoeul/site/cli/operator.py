@@ -40,7 +40,7 @@ def up(port: int | None, first_journey: bool, lock_fd: int | None, listen_fd: in
     from bitgoeul.site.journey import command_line, has_run
 
     env = load_env()
-    journey = command_line(env.home) if first_journey and not has_run(env.home) else None
+    journey = command_line(env.home, "--stays") if first_journey and not has_run(env.home) else None
     tree = supervisor.Supervisor(
         env.home, env.host, env.port if port is None else port, journey=journey, lock=lock_fd, listening=listen_fd
     )
@@ -56,7 +56,7 @@ def journey(as_json: bool) -> None:
     from bitgoeul.site.journey import command_line
 
     env = load_env()
-    command = command_line(env.home, as_json=as_json)
+    command = command_line(env.home, *(["--json"] if as_json else []))
     state = supervisor.read_state(env.home)
     if state is not None and state["ready"]:
         os.execv(sys.executable, [*command, "--url", state["url"]])  # noqa: S606 - an argument list, no shell

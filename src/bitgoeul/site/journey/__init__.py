@@ -1,6 +1,6 @@
 """The journey: one company's way from registration to a public figure, by its people, over HTTP alone.
 
-This module runs steps, tells their progress and sums up; what the people do stands in ``journey_steps``. It is its
+This module runs steps, tells their progress and sums up; what the people do stands in ``steps``. It is its
 own process, knows the platform only by its address, and imports no room that could do the work for it.
 """
 
@@ -19,8 +19,7 @@ from typing import IO, Any
 import httpx
 
 from bitgoeul.kernel.errors import DomainError
-
-from .agent import PageFault
+from bitgoeul.site.agent import PageFault
 
 RESULT_KEYS = ("trial", "verdict", "evidence", "key", "charged", "refused")
 
@@ -115,25 +114,24 @@ def keep_result(home: Path, result: Mapping[str, Any]) -> None:
     draft.replace(path)
 
 
-def command_line(home: Path, *, as_json: bool = False) -> list[str]:
+def command_line(home: Path, *options: str) -> list[str]:
     """How the supervisor starts a journey; it adds ``--url``."""
-    arguments = [sys.executable, "-m", "bitgoeul.site.journey", "--home", str(home)]
-    return [*arguments, "--json"] if as_json else arguments
+    return [sys.executable, "-m", "bitgoeul.site.journey", "--home", str(home), *options]
 
 
-def closing_lines(result: Mapping[str, Any], url: str, people: Sequence[str], stays: bool) -> list[str]:
+def closing_lines(result: Mapping[str, Any], url: str, people: Sequence[str], *, stays: bool) -> list[str]:
     """What a newcomer does next: the address, the people, the evidence and how to check it."""
-    if not result:
-        return [f"Open {url}"]
-    program = Path(sys.executable).with_name("bitgoeul")
-    lines = [
-        "",
-        f"Evidence        {result['evidence']}",
-        f"Check it        {shown(program)} evidence verify {shown(result['evidence'])} --key {shown(result['key'])}",
-    ]
+    program = shown(Path(sys.executable).with_name("bitgoeul"))
+    evidence, key = shown(result["evidence"]), shown(result["key"])
+    lines = [f"Evidence    {evidence}", f"Check it    {program} evidence verify {evidence} --key {key}"]
     if stays:
-        lines.insert(0, f"Portal          {url}  (Ctrl-C stops everything)")
-        lines.insert(1, f"Sign in as      {', '.join(people)}  (one click at {url}/example/sign-in/)")
+        sign_in = f"Sign in     one click at {url}/example/sign-in/ as"
+        lines = [
+            f"Portal      {url}    (Ctrl-C stops everything)",
+            sign_in,
+            *(f"              {who}" for who in people),
+            *lines,
+        ]
     return lines
 
 
@@ -145,7 +143,7 @@ def shown(path: Path | str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make one attempt; 0 only when all of it held."""
-    from .journey_steps import PEOPLE, steps
+    from .steps import Journey, steps
 
     parser = argparse.ArgumentParser(prog="journey")
     parser.add_argument("--home", type=Path, required=True)
@@ -154,19 +152,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--stays", action="store_true")
     given = parser.parse_args(arguments)
     out = sys.stderr if given.json else sys.stdout
-    run = Run(steps(given.url, given.home), out)
+    journey = Journey(given.url, given.home)
+    run = Run(steps(journey), out)
     started = time.monotonic()
-    print("\nA company's way through the platform:\n", file=out, flush=True)
+    print("\nA company's way through the platform", file=out, flush=True)
     ok = run.go()
     result = run.result(ok)
     if ok:
         keep_result(given.home, result)
-        lines = closing_lines(result, given.url, PEOPLE, given.stays)
-        print(f"\nAll of it held, in {time.monotonic() - started:.0f} s.", *lines, sep="\n", file=out, flush=True)
+        lines = closing_lines(result, given.url, journey.people, stays=given.stays)
+        print(
+            f"\nAll of it held, in {time.monotonic() - started:.0f} s.\n", *lines, sep="\n", file=out, flush=True
+        )
     if given.json:
         print(json.dumps(result, ensure_ascii=False), flush=True)
     return 0 if ok else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
