@@ -89,14 +89,14 @@ LIGHT = Machine(
     states=Light,
     initial=Light.RED,
     moves={"go": Move(frozenset({Light.RED}), Light.GREEN, Text("Go"))},
-    labels={Light.GREEN: Text("Free")},
+    labels={Light.GREEN: Text("Green light")},
     tones={Light.GREEN: "good"},
 )
 
 
 def test_a_state_is_a_word_a_colour_and_an_icon():
     html = render("{% state_badge m s %}", m=LIGHT, s="green")
-    assert "Free" in html
+    assert "Green light" in html
     assert "bg-light-success" in html
     assert "<path" in html
     assert "bg-light-gray" in render("{% state_badge m s %}", m=LIGHT, s=Light.RED)

@@ -38,20 +38,43 @@ def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
         "project": view,
         "allocations": [allocation_card(one) for one in allocations],
         "statement_url": link("resources:statement", project_id),
-        "trials": [trial_row(one) for one in trials.trials(actor=actor, project_id=project_id).items],
+        "members_url": link("accounts:members", project_id),
+        **seen_trials(actor, view),
         "trial_machine": trials.TRIAL,
-        "subjects": [subject_row(one) for one in trials.subjects(actor=actor, project_id=project_id).items],
-        "jobs": [job_row(one) for one in compute.jobs(actor=actor, project_id=project_id).items],
+        "jobs": seen_jobs(actor, view),
         "job_machine": compute.JOB,
-        "members": [
-            {"name": one.name, "role": one.role_label}
-            for one in accounts.members(actor=actor, project_id=project_id)
-        ],
+        "members": seen_members(actor, view),
         "actions": actions(actor, view),
         "subject_new_url": link("trials:subject_new", project_id),
         "job_new_url": link("compute:job_new", project_id),
     }
     return no_store(render(request, "site/pages/project.html", context))
+
+
+def seen_trials(actor: accounts.Actor, view: accounts.ProjectView) -> dict[str, list[LinkRow]]:
+    """The newest trials and subjects, for those who may list them."""
+    if not accounts.may(actor=actor, verb="trials.list_trials", thing=view.thing):
+        return {"trials": [], "subjects": []}
+    return {
+        "trials": [trial_row(one) for one in trials.trials(actor=actor, project_id=view.id).items],
+        "subjects": [subject_row(one) for one in trials.subjects(actor=actor, project_id=view.id).items],
+    }
+
+
+def seen_jobs(actor: accounts.Actor, view: accounts.ProjectView) -> list[LinkRow]:
+    """The newest jobs, for those who may see them."""
+    if not accounts.may(actor=actor, verb="compute.view_project", thing=view.thing):
+        return []
+    return [job_row(one) for one in compute.jobs(actor=actor, project_id=view.id).items]
+
+
+def seen_members(actor: accounts.Actor, view: accounts.ProjectView) -> list[dict[str, object]]:
+    """The project's people, for those who may see them."""
+    if not accounts.may(actor=actor, verb="accounts.view_members", thing=view.thing):
+        return []
+    return [
+        {"name": one.name, "role": one.role_label} for one in accounts.members(actor=actor, project_id=view.id)
+    ]
 
 
 def link(name: str, project_id: UUID) -> str:

@@ -1,0 +1,116 @@
+"""Chromium on the running installation, watched for script errors, policy violations and outside requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
+DESKTOP = (1440, 900)
+WAIT_MS = 15_000
+LISTEN = """
+window.__violations = [];
+document.addEventListener("securitypolicyviolation", (e) =>
+  window.__violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile || ""}:${e.lineNumber}`));
+"""
+
+
+@dataclass
+class Watched:
+    """One tab and everything that went wrong in it."""
+
+    page: object
+    base: str
+    problems: list[str] = field(default_factory=list)
+
+    def open(self, path: str, status: int = 200) -> Watched:
+        """Go to a path of the portal; the status must be the expected one."""
+        answer = self.page.goto(self.base + path)
+        assert answer.status == status, f"{path}: {answer.status}"
+        return self
+
+    def check(self) -> None:
+        """No script error, no policy violation, nothing fetched from outside, nothing wider than the window."""
+        self.problems += self.page.evaluate("window.__violations || []")
+        wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if wide > 0:
+            self.problems.append(f"{self.page.url} is {wide} px wider than the window")
+        assert self.problems == []
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    """One Chromium for the run."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def tab(chromium, shared_installation) -> Iterator[Callable[..., Watched]]:
+    """Open a watched tab: ``tab("en", PHONE)``; ``scripts=False`` turns JavaScript off."""
+    contexts = []
+
+    def make(language: str = "ko", size: tuple[int, int] = DESKTOP, *, scripts: bool = True) -> Watched:
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            locale=language,
+            extra_http_headers={"Accept-Language": language},
+            java_script_enabled=scripts,
+            accept_downloads=True,
+        )
+        context.set_default_timeout(WAIT_MS)
+        context.add_init_script(LISTEN)
+        contexts.append(context)
+        page = context.new_page()
+        watched = Watched(page, shared_installation.url)
+        _watch(watched)
+        return watched
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+def _watch(watched: Watched) -> None:
+    page, host = watched.page, urlsplit(watched.base).netloc
+
+    def console(message: object) -> None:
+        if message.type == "error" and "status of 4" not in message.text:
+            watched.problems.append(f"{page.url} console: {message.text}")
+
+    def request(sent: object) -> None:
+        address = urlsplit(sent.url)
+        if address.scheme in {"http", "https"} and address.netloc != host:
+            watched.problems.append(f"{page.url} asked {sent.url}")
+
+    def failed(answer: object) -> None:
+        if "/static/" in answer.url and answer.status >= 400:
+            watched.problems.append(f"{answer.url}: {answer.status}")
+
+    page.on("console", console)
+    page.on("pageerror", lambda error: watched.problems.append(f"{page.url} script: {error}"))
+    page.on("request", request)
+    page.on("response", failed)
+
+
+@pytest.fixture
+def sign_in_as() -> Callable[[Watched, str], None]:
+    """Become one of the example's people by one click, by the name shown."""
+
+    def go(watched: Watched, name: str) -> None:
+        watched.open("/example/sign-in/")
+        row = watched.page.locator(".people-list li").filter(has_text=name)
+        row.get_by_role("button").click()
+        watched.page.wait_for_load_state()
+
+    return go
