@@ -38,7 +38,7 @@ def foreign_key_faults(chosen: Iterable[type[models.Model]]) -> Iterator[str]:
                 yield f"{where} points up to {target}"
             if field.remote_field.on_delete is not models.PROTECT:
                 yield f"{where} must be on_delete=PROTECT"
-            if not (field.remote_field.related_name or "").endswith("+"):
+            if target != room and not (field.remote_field.related_name or "").endswith("+"):
                 yield f"{where} must have related_name='+'"
 
 

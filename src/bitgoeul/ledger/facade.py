@@ -1,0 +1,70 @@
+"""What other rooms may ask of the ledger."""
+
+from __future__ import annotations
+
+from .queries import accounts, statement
+from .rules import AccountInOverrun, HoldResolved, InsufficientBalance, UnknownAccount, UnknownHold
+from .services import (
+    clear_overruns,
+    declare_units,
+    expire_holds,
+    give_back_many,
+    hold_many,
+    open_account,
+    post_available,
+    post_many,
+    release_many,
+    settle_many,
+)
+from .types import (
+    AccountView,
+    HoldRequest,
+    HoldView,
+    PostingRequest,
+    PostingView,
+    Purpose,
+    Reason,
+    Resolution,
+    SettlementView,
+    SettleRequest,
+    Statement,
+    StatementLine,
+    TransferLine,
+)
+from .units import BY_CODE as UNITS
+from .verification import verify
+
+__all__ = [
+    "UNITS",
+    "AccountInOverrun",
+    "AccountView",
+    "HoldRequest",
+    "HoldResolved",
+    "HoldView",
+    "InsufficientBalance",
+    "PostingRequest",
+    "PostingView",
+    "Purpose",
+    "Reason",
+    "Resolution",
+    "SettleRequest",
+    "SettlementView",
+    "Statement",
+    "StatementLine",
+    "TransferLine",
+    "UnknownAccount",
+    "UnknownHold",
+    "accounts",
+    "clear_overruns",
+    "declare_units",
+    "expire_holds",
+    "give_back_many",
+    "hold_many",
+    "open_account",
+    "post_available",
+    "post_many",
+    "release_many",
+    "settle_many",
+    "statement",
+    "verify",
+]

@@ -1,0 +1,106 @@
+"""Reading the ledger: balances and statements, in bulk and bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet, Sum
+
+from bitgoeul.kernel.errors import BadInput
+from bitgoeul.kernel.text import N_
+from bitgoeul.web.facade import Page, page_of
+
+from .models import Account, Transfer
+from .types import AccountView, Purpose, Reason, Statement, StatementLine
+
+ACCOUNTS_MAX = 100
+
+
+def accounts(ids: Iterable[UUID]) -> Mapping[UUID, AccountView]:
+    """Accounts with their balances, by id, one query; unknown ids are left out."""
+    rows = Account.objects.filter(pk__in=set(ids))
+    return {
+        row.pk: AccountView(
+            id=row.pk,
+            unit=row.unit_id,
+            purpose=Purpose(row.purpose),
+            limited=row.limited,
+            credits=row.credits,
+            debits=row.debits,
+            held=row.held,
+            overrun=row.overrun,
+        )
+        for row in rows
+    }
+
+
+def _sums(account_ids: Sequence[UUID], **when: object) -> int:
+    """Credits less debits of the accounts together, over transfers recorded ``when``."""
+    into = Transfer.objects.filter(credit_id__in=account_ids, **when).aggregate(total=Sum("amount"))["total"] or 0
+    out = Transfer.objects.filter(debit_id__in=account_ids, **when).aggregate(total=Sum("amount"))["total"] or 0
+    return into - out
+
+
+def _touching(account_ids: Sequence[UUID], since: datetime, until: datetime) -> QuerySet[Transfer]:
+    return Transfer.objects.filter(
+        Q(debit_id__in=account_ids) | Q(credit_id__in=account_ids), recorded_at__gte=since, recorded_at__lt=until
+    )
+
+
+def statement(
+    *, account_ids: Sequence[UUID], since: datetime, until: datetime, page: int = 1, per_page: int = 50
+) -> Statement:
+    """Opening, lines and closing of accounts of one unit over ``[since, until)`` of recorded time, oldest first.
+
+    A constant number of queries. Raises BadInput for no accounts, too many, or accounts of different units.
+    """
+    units = set(Account.objects.filter(pk__in=account_ids).values_list("unit_id", flat=True))
+    if len(units) != 1 or not 0 < len(account_ids) <= ACCOUNTS_MAX:
+        raise BadInput(N_("A statement is over accounts of one unit."), field="account_ids")
+    opening = _sums(account_ids, recorded_at__lt=since)
+    rows = _touching(account_ids, since, until).select_related("posting").order_by("recorded_at", "id")
+    shown = page_of(rows, page, per_page)
+    lines = _lines(shown, set(account_ids), opening + _before(shown, account_ids, since))
+    return Statement(
+        unit=units.pop(),
+        since=since,
+        until=until,
+        opening=opening,
+        closing=opening + _sums(account_ids, recorded_at__gte=since, recorded_at__lt=until),
+        lines=tuple(lines),
+        number=shown.number,
+        last=shown.last,
+        total=shown.total,
+    )
+
+
+def _before(shown: Page[Transfer], account_ids: Sequence[UUID], since: datetime) -> int:
+    """What the lines before this page changed: sums up to the first line, without reading the lines."""
+    if shown.number == 1 or not shown.items:
+        return 0
+    first = shown.items[0]
+    earlier = _sums(account_ids, recorded_at__gte=since, recorded_at__lt=first.recorded_at)
+    return earlier + _sums(account_ids, recorded_at=first.recorded_at, id__lt=first.id)
+
+
+def _lines(shown: Page[Transfer], chosen: set[UUID], balance: int) -> list[StatementLine]:
+    lines = []
+    for row in shown.items:
+        change = (row.amount if row.credit_id in chosen else 0) - (row.amount if row.debit_id in chosen else 0)
+        balance += change
+        lines.append(
+            StatementLine(
+                transfer_id=row.pk,
+                posting_id=row.posting_id,
+                reason=Reason(row.reason),
+                memo=row.posting.memo,
+                effective_at=row.effective_at,
+                recorded_at=row.recorded_at,
+                amount=row.amount,
+                change=change,
+                balance=balance,
+            )
+        )
+    return lines

@@ -1,0 +1,231 @@
+"""The arithmetic of the ledger, without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from bitgoeul.kernel import canonical, clock
+from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached, NotFound
+from bitgoeul.kernel.quantity import MAX_AMOUNT, check_amount
+from bitgoeul.kernel.text import N_
+
+from .types import PostingRequest, Reason, SettleRequest, TransferLine
+
+MEMO_LIMIT = 200
+LINES_LIMIT = 1_000
+BATCH_LIMIT = 10_000
+
+
+class InsufficientBalance(LimitReached):
+    """There is not enough left for this."""
+
+    code = "insufficient_balance"
+
+
+class AccountInOverrun(LimitReached):
+    """More was used than allocated; nothing new can start until the overrun is cleared."""
+
+    code = "account_in_overrun"
+
+
+class HoldResolved(Conflict):
+    """The hold has already been settled by another entry."""
+
+    code = "hold_resolved"
+
+
+class UnknownAccount(NotFound):
+    """There is no such account."""
+
+    code = "unknown_account"
+
+
+class UnknownHold(NotFound):
+    """There is no such hold."""
+
+    code = "unknown_hold"
+
+
+# The default texts above, marked for translation.
+DEFAULT_TEXTS = (
+    N_("There is not enough left for this."),
+    N_("More was used than allocated; nothing new can start until the overrun is cleared."),
+    N_("The hold has already been settled by another entry."),
+    N_("There is no such account."),
+    N_("There is no such hold."),
+)
+
+
+@dataclass(frozen=True)
+class Split:
+    """A use divided over its sources."""
+
+    settled: int
+    released: int
+    from_free: int
+    overrun: int
+
+
+def split_use(*, amount: int, held: int, free: int) -> Split:
+    """Divide a use: first out of its hold, then the free balance, the rest is overrun.
+
+    ``free`` is the balance that no hold claims; below zero it counts as none.
+    """
+    settled = min(amount, held)
+    from_free = min(amount - settled, max(0, free))
+    return Split(settled, held - settled, from_free, amount - settled - from_free)
+
+
+def split_return(*, amount: int, overrun: int) -> tuple[int, int]:
+    """Divide an amount given back into (what lowers the overrun, what returns to the balance)."""
+    lowered = min(amount, max(0, overrun))
+    return lowered, amount - lowered
+
+
+@dataclass
+class Change:
+    """What one transaction adds to an account's columns; ``held`` and ``overrun`` may be negative."""
+
+    credits: int = 0
+    debits: int = 0
+    held: int = 0
+    overrun: int = 0
+
+    @property
+    def need(self) -> int:
+        """By how much the free balance falls."""
+        return self.debits + self.held - self.credits
+
+
+class Changes(dict[UUID, Change]):
+    """Changes by account, to be written in the order of their ids so that writers never wait in a ring."""
+
+    def of(self, account_id: UUID) -> Change:
+        """The change of an account, made on first use."""
+        return self.setdefault(account_id, Change())
+
+    def move(self, debit: UUID, credit: UUID, amount: int, covers: Mapping[UUID, UUID | None]) -> None:
+        """Move an amount; an overrun account's debt is mirrored on the account that it covers."""
+        self.of(debit).debits += amount
+        self.of(credit).credits += amount
+        if covered := covers.get(debit):
+            self.of(covered).overrun += amount
+        if covered := covers.get(credit):
+            self.of(covered).overrun -= amount
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A transfer about to be written."""
+
+    debit: UUID
+    credit: UUID
+    amount: int
+    reason: Reason
+
+
+def check_posting(request: PostingRequest) -> None:
+    """Refuse a posting that no ledger can hold; raises BadInput naming the field."""
+    if not 0 < len(request.lines) <= LINES_LIMIT:
+        raise BadInput(N_("A posting has from 1 to {limit} transfers."), field="lines", limit=LINES_LIMIT)
+    check_memo(request.memo)
+    check_zone(request.effective_at, "effective_at")
+    for line in request.lines:
+        check_amount(line.amount)
+        if line.debit == line.credit:
+            raise BadInput(N_("A transfer needs two different accounts."), field="lines")
+
+
+def check_use(amount: int, field: str = "amount") -> int:
+    """A use is a whole number from 0: work that used nothing only frees its hold."""
+    return 0 if amount == 0 and not isinstance(amount, bool) else check_amount(amount, field)
+
+
+def check_memo(memo: str) -> str:
+    """A memo of at most MEMO_LIMIT characters; raises BadInput."""
+    if len(memo) > MEMO_LIMIT:
+        raise BadInput(N_("A memo has at most {limit} characters."), field="memo", limit=MEMO_LIMIT)
+    return memo
+
+
+def check_zone(moment: datetime, field: str) -> datetime:
+    """A moment with a time zone; raises BadInput."""
+    if moment.tzinfo is None:
+        raise BadInput(N_("A time needs its zone."), field=field)
+    return moment
+
+
+def check_batch(items: Sequence[object]) -> None:
+    """A batch of bounded size; raises BadInput."""
+    if len(items) > BATCH_LIMIT:
+        raise BadInput(N_("At most {limit} entries at once."), field="lines", limit=BATCH_LIMIT)
+
+
+def same_unit(units: Mapping[UUID, str], lines: Iterable[Entry | TransferLine]) -> None:
+    """Both sides of each transfer count in the same unit; raises BadInput."""
+    for line in lines:
+        if units[line.debit] != units[line.credit]:
+            raise BadInput(
+                N_("A transfer from “{debit}” to “{credit}” would mix two units."),
+                field="lines",
+                debit=units[line.debit],
+                credit=units[line.credit],
+            )
+
+
+def request_digest(request: PostingRequest) -> str:
+    """What makes a repeated posting the same one: its lines, reason, effective time and memo."""
+    return canonical.digest(
+        {
+            "effective_at": clock.rfc3339(request.effective_at),
+            "lines": [[str(line.debit), str(line.credit), str(line.amount)] for line in request.lines],
+            "memo": request.memo,
+            "reason": str(request.reason),
+        }
+    )
+
+
+def settle_digest(request: SettleRequest, kind: str) -> str:
+    """What makes a repeated settlement the same one; how it was divided depends on the balance and is left out."""
+    return canonical.digest(
+        {
+            "account": str(request.account_id),
+            "amount": str(request.amount),
+            "effective_at": clock.rfc3339(request.effective_at),
+            "hold": str(request.hold_id or ""),
+            "kind": kind,
+            "memo": request.memo,
+            "reason": str(request.reason),
+            "used_account": str(request.used_account_id),
+        }
+    )
+
+
+def posting_digest(
+    *,
+    posting_id: UUID,
+    effective_at: datetime,
+    recorded_at: datetime,
+    actor: str,
+    memo: str,
+    entries: Sequence[Entry],
+) -> str:
+    """The SHA-256 that the audit event of a posting carries: over all of it, transfers in their order."""
+    return canonical.digest(
+        {
+            "actor": actor,
+            "effective_at": clock.rfc3339(effective_at),
+            "id": str(posting_id),
+            "memo": memo,
+            "recorded_at": clock.rfc3339(recorded_at),
+            "transfers": [[str(e.debit), str(e.credit), str(e.amount), str(e.reason)] for e in entries],
+        }
+    )
+
+
+def room_left(total: int) -> int:
+    """How much a column may hold before adding ``total``: SQLite would silently go over to floats beyond 2^63."""
+    return MAX_AMOUNT - total

@@ -1,0 +1,244 @@
+"""Posting what was used, giving back what was charged too much, and clearing overruns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from bitgoeul.kernel import canonical, clock
+from bitgoeul.kernel.errors import BadInput
+from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.quantity import check_amount
+from bitgoeul.kernel.text import N_
+
+from ..models import Account, HoldResolution
+from ..rules import (
+    Changes,
+    Entry,
+    HoldResolved,
+    Split,
+    UnknownHold,
+    check_batch,
+    check_memo,
+    check_use,
+    check_zone,
+    settle_digest,
+    split_return,
+    split_use,
+)
+from ..types import HoldView, PostingView, Reason, Resolution, SettlementView, SettleRequest
+from .book import (
+    Draft,
+    Facts,
+    apply,
+    atomic_once_more,
+    facts_of,
+    known_postings,
+    lock,
+    posting_views,
+    write_postings,
+)
+from .holds import hold_views
+
+
+@dataclass
+class Standing:
+    """An account's free balance and overrun while a batch is worked through, locked all the while."""
+
+    free: int
+    overrun: int
+
+
+@dataclass
+class Batch:
+    """What a batch of settlements will write."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    freed: Changes = field(default_factory=Changes)
+    ends: list[HoldResolution] = field(default_factory=list)
+
+
+@atomic_once_more
+def settle_many(*, lines: Sequence[SettleRequest], actor: str) -> list[SettlementView]:
+    """Post what was used, all or nothing: out of the hold, then the free balance, the rest as overrun.
+
+    A use is never refused for want of balance. A hold that expired or was released before leaves the use to the
+    free balance; one that was settled by another posting raises HoldResolved. The same posting id again gives
+    the same settlement, other content Conflict. Raises UnknownHold, UnknownAccount and BadInput.
+    """
+    digests = _check(lines, "use")
+    known = known_postings(digests)
+    fresh = [line for line in lines if line.posting_id not in known]
+    facts, standing = _prepare(fresh)
+    holds = _holds(fresh)
+    batch, recorded_at = Batch(), clock.now()
+    for line in fresh:
+        _settle_one(batch, line, holds, facts, standing[line.account_id], digests, actor, recorded_at)
+    changes = write_postings(batch.drafts, facts, actor=actor, recorded_at=recorded_at)
+    for account_id, change in batch.freed.items():
+        changes.of(account_id).held += change.held
+    apply(changes)
+    HoldResolution.objects.bulk_create(batch.ends, batch_size=500)
+    return _settlements(lines)
+
+
+def _check(lines: Sequence[SettleRequest], kind: str) -> dict[UUID, str]:
+    check_batch(lines)
+    for line in lines:
+        check_use(line.amount)
+        check_memo(line.memo)
+        check_zone(line.effective_at, "effective_at")
+    digests = {line.posting_id: settle_digest(line, kind) for line in lines}
+    hold_ids = [line.hold_id for line in lines if line.hold_id]
+    if len(digests) != len(lines) or len(set(hold_ids)) != len(hold_ids):
+        raise BadInput(N_("The same id stands twice in one call."), field="id")
+    return digests
+
+
+def _prepare(lines: Sequence[SettleRequest]) -> tuple[Facts, dict[UUID, Standing]]:
+    """Lock every account that the lines may touch, then read what is free."""
+    facts = facts_of(account for line in lines for account in (line.account_id, line.used_account_id))
+    rows = lock(facts.units)
+    return facts, {pk: Standing(row.credits - row.debits - row.held, row.overrun) for pk, row in rows.items()}
+
+
+def _holds(lines: Sequence[SettleRequest]) -> dict[UUID, HoldView]:
+    """The holds of the lines, read after the lock; refuses unknown ones and those settled by others."""
+    ids = [line.hold_id for line in lines if line.hold_id]
+    views = hold_views(ids)
+    for line in lines:
+        if line.hold_id is None:
+            continue
+        view = views.get(line.hold_id)
+        if view is None or view.account_id != line.account_id:
+            raise UnknownHold(field="hold_id", detail={"hold": str(line.hold_id)})
+        if view.resolution is Resolution.SETTLED:
+            raise HoldResolved(field="hold_id", detail={"hold": str(line.hold_id)})
+    return views
+
+
+def _settle_one(
+    batch: Batch,
+    line: SettleRequest,
+    holds: dict[UUID, HoldView],
+    facts: Facts,
+    standing: Standing,
+    digests: dict[UUID, str],
+    actor: str,
+    recorded_at: datetime,
+) -> None:
+    view = holds.get(line.hold_id) if line.hold_id else None
+    held = view.amount if view and view.resolution is None else 0
+    split = split_use(amount=line.amount, held=held, free=standing.free)
+    standing.free += split.released - split.from_free
+    standing.overrun += split.overrun
+    entries = _entries(line, split, facts)
+    batch.drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], entries))
+    if view and held:
+        batch.freed.of(line.account_id).held -= held
+        batch.ends.append(
+            HoldResolution(
+                hold_id=view.id,
+                kind=Resolution.SETTLED,
+                settled=split.settled,
+                posting_id=line.posting_id,
+                recorded_at=recorded_at,
+                actor=actor,
+                reason=line.memo,
+            )
+        )
+
+
+def _entries(line: SettleRequest, split: Split, facts: Facts) -> list[Entry]:
+    """The transfers of a use: one from the account, one from its overrun account."""
+    entries = []
+    if within := split.settled + split.from_free:
+        entries.append(Entry(line.account_id, line.used_account_id, within, line.reason))
+    if split.overrun:
+        source = facts.covered_by.get(line.account_id)
+        if source is None:
+            raise BadInput(N_("The account has no overrun account."), field="account_id")
+        entries.append(Entry(source, line.used_account_id, split.overrun, Reason.OVERRUN))
+    return entries
+
+
+def _settlements(lines: Sequence[SettleRequest]) -> list[SettlementView]:
+    """Settlements as the rows tell them, so that a repeated call answers the same."""
+    postings = posting_views([line.posting_id for line in lines])
+    views = hold_views([line.hold_id for line in lines if line.hold_id])
+    by_posting = dict(HoldResolution.objects.filter(hold_id__in=list(views)).values_list("hold_id", "posting_id"))
+    return [_settlement(line, postings[line.posting_id], views, by_posting) for line in lines]
+
+
+def _settlement(
+    line: SettleRequest,
+    posting: PostingView,
+    views: dict[UUID, HoldView],
+    by_posting: dict[UUID, UUID | None],
+) -> SettlementView:
+    overrun = sum(t.amount for t in posting.transfers if t.reason is Reason.OVERRUN)
+    view = views.get(line.hold_id) if line.hold_id else None
+    settled = released = 0
+    if view and by_posting.get(view.id) == posting.id:
+        settled, released = view.settled, view.amount - view.settled
+    total = sum(transfer.amount for transfer in posting.transfers)
+    return SettlementView(posting.id, settled, released, total - overrun - settled, overrun)
+
+
+@atomic_once_more
+def give_back_many(*, lines: Sequence[SettleRequest], actor: str) -> list[PostingView]:
+    """Take uses back, all or nothing: what is given back lowers the overrun first, the rest returns to the balance.
+
+    For corrections: ``amount`` is how much too much was charged. Same id again gives the same posting.
+    Raises InsufficientBalance when more is given back than was used.
+    """
+    for line in lines:
+        check_amount(line.amount)
+    digests = _check(lines, "give back")
+    known = known_postings(digests)
+    fresh = [line for line in lines if line.posting_id not in known]
+    facts, standing = _prepare(fresh)
+    drafts = []
+    for line in fresh:
+        lowered, returned = split_return(amount=line.amount, overrun=standing[line.account_id].overrun)
+        standing[line.account_id].overrun -= lowered
+        entries = []
+        if lowered:
+            entries.append(Entry(line.used_account_id, facts.covered_by[line.account_id], lowered, line.reason))
+        if returned:
+            entries.append(Entry(line.used_account_id, line.account_id, returned, line.reason))
+        drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], entries))
+    apply(write_postings(drafts, facts, actor=actor, recorded_at=clock.now()))
+    views = posting_views([line.posting_id for line in lines])
+    return [views[line.posting_id] for line in lines]
+
+
+@atomic_once_more
+def clear_overruns(*, account_ids: Iterable[UUID], actor: str, memo: str = "") -> list[PostingView]:
+    """Pay overruns from what has become free on their accounts.
+
+    Ids are made here: the call is driven by the state, and repeated it finds nothing left to clear.
+    """
+    wanted = list(account_ids)
+    with_overrun = [
+        pk
+        for chunk in (wanted[start : start + 500] for start in range(0, len(wanted), 500))
+        for pk in Account.objects.filter(pk__in=chunk, overrun__gt=0).values_list("pk", flat=True)
+    ]
+    if not with_overrun:
+        return []
+    facts = facts_of(with_overrun)
+    rows = lock(facts.units)
+    at = clock.now()
+    drafts = []
+    for pk in sorted(with_overrun):
+        amount = min(rows[pk].overrun, rows[pk].credits - rows[pk].debits - rows[pk].held)
+        if amount > 0:
+            entry = Entry(pk, facts.covered_by[pk], amount, Reason.OVERRUN_CLEARED)
+            digest = canonical.digest(["clear", str(pk), str(amount)])
+            drafts.append(Draft(new_id(), at, check_memo(memo), digest, [entry]))
+    apply(write_postings(drafts, facts, actor=actor, recorded_at=at))
+    views = posting_views([draft.id for draft in drafts])
+    return [views[draft.id] for draft in drafts]

@@ -1,0 +1,112 @@
+"""Usage records become ledger entries, each record once; a changed record becomes a correction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+
+from bitgoeul.kernel.errors import BadInput, Conflict
+from bitgoeul.kernel.ids import derive
+from bitgoeul.kernel.text import N_
+from bitgoeul.ledger import facade as ledger
+from bitgoeul.ledger.facade import Reason
+
+from .models import Allocation, Usage
+from .queries import usage
+from .services import _rows_of
+from .types import UsageView, UseLine
+
+KEY_LENGTH_MAX = 200
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A usage row about to be written: ``change`` is what it adds to what was charged before."""
+
+    line: UseLine
+    revision: int
+    change: int
+
+    @property
+    def posting_id(self) -> UUID:
+        """The ledger's idempotency key: one posting for each revision of a source record."""
+        return derive("resources.use", self.line.source_key, self.revision)
+
+
+@transaction.atomic
+def settle_use(*, lines: Sequence[UseLine], actor: str) -> list[UsageView]:
+    """Charge what was used, all or nothing, and return the records as they stand, in their order.
+
+    A new source key is settled against its hold, then the free balance, then the overrun account. A known key
+    with the same amount changes nothing; with another amount the difference is posted as a correction. A use is
+    never refused for want of balance. Raises NotFound, BadInput, and Conflict for a key of another allocation.
+    """
+    _check(lines)
+    keys = [line.source_key for line in lines]
+    known = usage(keys)
+    entries = [entry for line in lines if (entry := _entry(line, known.get(line.source_key)))]
+    rows = _rows_of(entry.line.allocation_id for entry in entries)
+    charged = [entry for entry in entries if entry.revision == 0 or entry.change > 0]
+    returned = [entry for entry in entries if entry.revision > 0 and entry.change < 0]
+    if charged:
+        ledger.settle_many(lines=[_request(entry, rows) for entry in charged], actor=actor)
+    if returned:
+        ledger.give_back_many(lines=[_request(entry, rows) for entry in returned], actor=actor)
+    Usage.objects.bulk_create([_row(entry) for entry in entries], batch_size=500)
+    found = usage(keys)
+    return [found[key] for key in keys]
+
+
+def _check(lines: Sequence[UseLine]) -> None:
+    keys = {line.source_key for line in lines}
+    if len(keys) != len(lines):
+        raise BadInput(N_("The same source record stands twice in one call."), field="source_key")
+    for line in lines:
+        if not 0 < len(line.source_key) <= KEY_LENGTH_MAX:
+            raise BadInput(
+                N_("A source key has from 1 to {limit} characters."), field="source_key", limit=KEY_LENGTH_MAX
+            )
+        if line.ended_at < line.started_at:
+            raise BadInput(N_("A use ends after it starts."), field="ended_at")
+
+
+def _entry(line: UseLine, known: UsageView | None) -> Entry | None:
+    if known is None:
+        return Entry(line, 0, line.amount)
+    if known.allocation_id != line.allocation_id:
+        raise Conflict(N_("This record was charged to another allocation."), field="source_key")
+    if known.amount == line.amount:
+        return None
+    return Entry(line, known.revision + 1, line.amount - known.amount)
+
+
+def _request(entry: Entry, rows: Mapping[UUID, Allocation]) -> ledger.SettleRequest:
+    row = rows[entry.line.allocation_id]
+    return ledger.SettleRequest(
+        posting_id=entry.posting_id,
+        account_id=row.account_id,
+        used_account_id=row.used_account_id,
+        amount=abs(entry.change),
+        effective_at=entry.line.ended_at,
+        hold_id=entry.line.hold_id if entry.revision == 0 else None,
+        reason=Reason.USE if entry.revision == 0 else Reason.CORRECTION,
+        memo=str(entry.line.detail.get("name", entry.line.source_key))[:200],
+    )
+
+
+def _row(entry: Entry) -> Usage:
+    line = entry.line
+    return Usage(
+        pk=derive("resources.usage", line.source_key, entry.revision),
+        source_key=line.source_key,
+        revision=entry.revision,
+        allocation_id=line.allocation_id,
+        amount=line.amount,
+        posting_id=entry.posting_id,
+        started_at=line.started_at,
+        ended_at=line.ended_at,
+        detail=dict(line.detail),
+    )

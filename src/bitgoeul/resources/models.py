@@ -1,0 +1,97 @@
+"""The catalogue, allocations and usage records."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, state_field
+from bitgoeul.kernel.clock import now
+
+from .states import ALLOCATION
+from .types import Category
+
+
+class Resource(models.Model):
+    """Something the cluster offers, counted in one unit."""
+
+    code = models.SlugField(primary_key=True, max_length=48)
+    category = models.CharField(max_length=16)
+    unit = models.ForeignKey("ledger.Unit", on_delete=models.PROTECT, related_name="+")
+    supply = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    name_ko = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120)
+    provider_ko = models.CharField(max_length=120)
+    provider_en = models.CharField(max_length=120)
+    location_ko = models.CharField(max_length=120, blank=True)
+    location_en = models.CharField(max_length=120, blank=True)
+    is_example = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(category__in=sorted(map(str, Category))), name="resources_resource_category"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Allocation(StatefulModel):
+    """What a project may use of a resource in a period; the amounts stand in the ledger."""
+
+    machine = ALLOCATION
+    id = models.UUIDField(primary_key=True)
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    resource = models.ForeignKey("resources.Resource", on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    used_account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    overrun_account = models.ForeignKey("ledger.Account", on_delete=models.PROTECT, related_name="+")
+    granted = models.BigIntegerField()
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    origin_kind = models.CharField(max_length=32)
+    origin_id = models.CharField(max_length=64)
+    origin_label = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=now)
+    state = state_field(ALLOCATION)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["project", "created_at"], name="resources_alloc_project"),
+            models.Index(fields=["state", "ends_at"], name="resources_alloc_due"),
+        )
+        constraints = (
+            state_check(ALLOCATION, "resources_allocation_state"),
+            models.CheckConstraint(condition=Q(granted__gt=0), name="resources_allocation_positive"),
+            models.CheckConstraint(condition=Q(ends_at__gt=F("starts_at")), name="resources_allocation_period"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} for {self.project_id}"
+
+
+class Usage(AppendOnlyModel):
+    """One revision of a usage record; the newest revision of a source key is what holds."""
+
+    id = models.UUIDField(primary_key=True)
+    source_key = models.CharField(max_length=200)
+    revision = models.PositiveIntegerField(default=0)
+    allocation = models.ForeignKey("resources.Allocation", on_delete=models.PROTECT, related_name="+")
+    amount = models.BigIntegerField()
+    posting_id = models.UUIDField()
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    recorded_at = models.DateTimeField(default=now)
+    detail = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["source_key", "revision"], name="resources_usage_once"),
+            models.CheckConstraint(condition=Q(amount__gte=0), name="resources_usage_no_negatives"),
+        )
+        indexes = (models.Index(fields=["allocation", "ended_at"], name="resources_usage_allocation"),)
+
+    def __str__(self) -> str:
+        return f"{self.source_key}#{self.revision}"

@@ -1,0 +1,132 @@
+"""Reading resources: catalogue, allocations with their balances, usage, statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.accounts.facade import Actor, Thing
+from bitgoeul.kernel.errors import NotFound
+from bitgoeul.ledger import facade as ledger
+from bitgoeul.web.facade import Page, page_of
+
+from .models import Allocation, Resource, Usage
+from .states import AllocationState
+from .types import AllocationView, Category, Label, Origin, ResourceView, UsageView
+
+PER_PROJECT_MAX = 500
+
+
+def resource_view(row: Resource) -> ResourceView:
+    """The row as other rooms see it."""
+    return ResourceView(
+        code=row.code,
+        category=Category(row.category),
+        unit=row.unit_id,
+        label=Label(row.name_ko, row.name_en),
+        provider=Label(row.provider_ko, row.provider_en),
+        location=Label(row.location_ko, row.location_en),
+        is_example=row.is_example,
+    )
+
+
+def catalogue(page: int = 1) -> Page[ResourceView]:
+    """One page of the catalogue, by category and name."""
+    return page_of(Resource.objects.order_by("category", "name_ko"), page).map(resource_view)
+
+
+def resources(codes: Iterable[str]) -> Mapping[str, ResourceView]:
+    """Catalogue entries by code, in one query."""
+    return {row.code: resource_view(row) for row in Resource.objects.filter(pk__in=set(codes))}
+
+
+def _with_accounts() -> QuerySet[Allocation]:
+    return Allocation.objects.select_related("resource", "account", "used_account")
+
+
+def allocation_view(row: Allocation) -> AllocationView:
+    """An allocation with its balance; its accounts must have been selected with it."""
+    balance = row.account
+    return AllocationView(
+        id=row.pk,
+        project_id=row.project_id,
+        resource_code=row.resource_id,
+        label=Label(row.resource.name_ko, row.resource.name_en),
+        unit=balance.unit_id,
+        granted=row.granted,
+        used=row.used_account.credits - row.used_account.debits,
+        held=balance.held,
+        available=balance.credits - balance.debits - balance.held,
+        overrun=balance.overrun,
+        state=AllocationState(row.state),
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        origin=Origin(row.origin_kind, row.origin_id, row.origin_label),
+    )
+
+
+def thing_of(row: Allocation) -> Thing:
+    """What rights are asked about."""
+    return Thing("allocation", str(row.pk), project_id=row.project_id)
+
+
+def allocations(*, project_ids: Iterable[UUID]) -> Mapping[UUID, list[AllocationView]]:
+    """The allocations of projects, oldest first, one query; unchecked, for pages of projects already checked."""
+    ids = set(project_ids)
+    found: dict[UUID, list[AllocationView]] = {project_id: [] for project_id in ids}
+    rows = _with_accounts().filter(project_id__in=ids).order_by("created_at", "id")
+    for row in rows[: PER_PROJECT_MAX * max(1, len(ids))]:
+        found[row.project_id].append(allocation_view(row))
+    return found
+
+
+def allocation(*, actor: Actor, allocation_id: UUID) -> AllocationView:
+    """One allocation; NotFound when there is none that the actor may see."""
+    row = _with_accounts().filter(pk=allocation_id).first()
+    if row is None:
+        raise NotFound()
+    accounts.require(actor=actor, verb="resources.view_allocation", thing=thing_of(row))
+    return allocation_view(row)
+
+
+def _newest(rows: QuerySet[Usage]) -> dict[str, Usage]:
+    return {row.source_key: row for row in rows.select_related("allocation__account").order_by("revision")}
+
+
+def usage_view(row: Usage) -> UsageView:
+    """The row as other rooms see it; its allocation's account must have been selected with it."""
+    return UsageView(
+        id=row.pk,
+        source_key=row.source_key,
+        revision=row.revision,
+        allocation_id=row.allocation_id,
+        unit=row.allocation.account.unit_id,
+        amount=row.amount,
+        posting_id=row.posting_id,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        recorded_at=row.recorded_at,
+        detail=row.detail,
+    )
+
+
+def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
+    """Usage records by source key as they stand after corrections, in one query; unknown keys are left out."""
+    return {key: usage_view(row) for key, row in _newest(Usage.objects.filter(source_key__in=source_keys)).items()}
+
+
+def statement(
+    *, actor: Actor, project_id: UUID, allocation_id: UUID, since: datetime, until: datetime, page: int = 1
+) -> ledger.Statement:
+    """The statement of one allocation: its balance and its overrun together, so every use shows."""
+    view = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="resources.view_statement", thing=view.thing)
+    row = Allocation.objects.filter(pk=allocation_id, project_id=project_id).first()
+    if row is None:
+        raise NotFound()
+    ids = [row.account_id, row.overrun_account_id]
+    return ledger.statement(account_ids=ids, since=since, until=until, page=page)
