@@ -210,7 +210,9 @@ def test_fields_of_the_form_are_checked(body):
     assert rules.check_fields(body, good, complete=True) == {"purpose": "why", "model_licence": "own"}
     assert rules.check_fields(body, {}, complete=False) == {}
     bad = [
-        {"purpose": ""}, {"purpose": "x" * 1001, "model_licence": "own"}, {"purpose": "x", "model_licence": "stolen"},
+        {"purpose": ""},
+        {"purpose": "x" * 1001, "model_licence": "own"},
+        {"purpose": "x", "model_licence": "stolen"},
         {**good, "young_founder": "yes"}, {**good, "resident_number": "1"},
     ]  # fmt: skip
     for given_fields in bad:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
+from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.types import OrganisationView
 from bitgoeul.kernel.clock import now
 
@@ -42,7 +43,7 @@ def agreement_facts(
     amounts = rules.amounts_of(tier, row.requested)
     common = {
         "organisation": organisation.name,
-        "registration_number": organisation.registration_number or "—",
+        "registration_number": accounts.show_registration_number(organisation.registration_number) or "—",
         "project_title": row.title,
         "duration_days": str(tier.duration_days),
         "applied_on": seoul_day(row.submitted_at or now()).isoformat(),

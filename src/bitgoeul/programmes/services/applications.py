@@ -11,7 +11,7 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.types import Actor, OrganisationView, Thing
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.errors import BadInput, Conflict, NotFound
+from bitgoeul.kernel.errors import BadInput, Conflict, NotAllowed, NotFound
 from bitgoeul.kernel.ids import derive
 from bitgoeul.kernel.text import N_, Text
 
@@ -54,6 +54,8 @@ def apply(
         verb="programmes.apply",
         thing=Thing("organisation", str(organisation_id), organisation_id=organisation_id),
     )
+    if actor.user_id is None:
+        raise NotAllowed(N_("Only a person can apply, for the project will be theirs."))
     version, body, tier = _tier(call_code, tier_code)
     content = {
         "call": version,
