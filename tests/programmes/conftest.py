@@ -64,7 +64,16 @@ TITLE = "엣지 NPU 실증 (예시)"
 
 
 @pytest.fixture
-def loaded(db):
+def catalogue(db):
+    """The example's resources."""
+    from bitgoeul.accounts.facade import Actor
+    from bitgoeul.resources import facade as resources
+
+    return resources.load_example(Actor.system("test"), CALLS.parent)
+
+
+@pytest.fixture
+def loaded(catalogue):
     """Both calls of the example, published and open."""
     from bitgoeul.accounts.facade import Actor
     from bitgoeul.programmes import facade

@@ -13,7 +13,7 @@ from bitgoeul.kernel import clock
 from bitgoeul.kernel.errors import BadInput, Conflict, NotAllowed, NotFound, WrongState
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.programmes import facade, services
-from bitgoeul.programmes.errors import BadAnswer, CallClosed, PathNotSupported, SameSigner, WrongDigest
+from bitgoeul.programmes.errors import BadAnswer, BadCall, CallClosed, PathNotSupported, SameSigner, WrongDigest
 from bitgoeul.programmes.facade import ApplicationState, Side
 from bitgoeul.programmes.models import Agreement, Application, CallVersion, Decision, Signature
 from bitgoeul.resources import facade as resources
@@ -53,7 +53,7 @@ class TestCalls:
         assert [one.number for one in versions] == [1, 2]
         assert versions[1].closes_at > later + timedelta(days=30)
 
-    def test_changed_data_is_a_new_version_and_the_old_one_stays(self, db):
+    def test_changed_data_is_a_new_version_and_the_old_one_stays(self, catalogue):
         first = facade.load_call(actor=SYSTEM, data=call_data())
         second = facade.load_call(actor=SYSTEM, data={**call_data(), "closes_at": "2027-01-31T09:00:00Z"})
         assert (first.version, second.version) == (1, 2)
@@ -61,14 +61,22 @@ class TestCalls:
         with pytest.raises(DatabaseError), transaction.atomic():
             CallVersion.objects.filter(number=1).update(closes_at=clock.now())
 
-    def test_a_call_with_a_panel_is_refused_and_leaves_nothing(self, db):
+    def test_a_call_with_a_panel_is_refused_and_leaves_nothing(self, catalogue):
         data = call_data()
         data["tiers"][0]["decision"] = "panel"
         with pytest.raises(PathNotSupported):
             facade.load_call(actor=SYSTEM, data=data)
         assert not CallVersion.objects.exists()
 
-    def test_only_staff_publish_calls(self, chan, staff):
+    @pytest.mark.parametrize("change", [{"resource": "gpu-dream"}, {"unit": "krw"}])
+    def test_a_call_that_promises_what_the_catalogue_lacks_is_refused(self, catalogue, change):
+        data = call_data()
+        data["tiers"][0]["resources"][0].update(change)
+        with pytest.raises(BadCall):
+            facade.load_call(actor=SYSTEM, data=data)
+        assert not CallVersion.objects.exists()
+
+    def test_only_staff_publish_calls(self, chan, staff, catalogue):
         with pytest.raises(NotAllowed):
             facade.load_call(actor=chan, data=call_data())
         assert facade.load_call(actor=staff, data=call_data()).version == 1
@@ -151,7 +159,7 @@ class TestApplying:
             handed_in(**bad)
         assert caught.value.field
 
-    def test_a_closed_call_takes_nothing(self, founder, company):
+    def test_a_closed_call_takes_nothing(self, founder, company, catalogue):
         data = {**call_data(), "opens_at": "2020-01-01T00:00:00Z", "closes_at": "2020-02-01T00:00:00Z"}
         facade.load_call(actor=SYSTEM, data=data)
         with pytest.raises(CallClosed) as caught:

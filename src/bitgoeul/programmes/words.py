@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from django.utils.translation import get_language, override
 
 from bitgoeul.kernel.text import Text
@@ -10,9 +12,16 @@ from bitgoeul.web.facade import render_text
 from .types import Said, Words
 
 
-def say(text: Said | str | None) -> str:
+class Bilingual(Protocol):
+    """Anything that data brings in both languages."""
+
+    def in_language(self, code: str | None, /) -> str:
+        """The text for a reader of ``code``."""
+
+
+def say(text: Text | Bilingual | str | None) -> str:
     """The text in the active language; nothing is empty, a plain string is returned as it is."""
-    if isinstance(text, Words):
+    if text is not None and not isinstance(text, Text | str):
         return text.in_language(get_language())
     return "" if text is None else render_text(text)
 

@@ -15,13 +15,14 @@ from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.canonical import digest, loads_strict
 from bitgoeul.kernel.clock import now, rfc3339
 from bitgoeul.kernel.ids import derive
-from bitgoeul.kernel.text import N_
+from bitgoeul.kernel.text import N_, Text
+from bitgoeul.resources import facade as resources
 
 from .. import queries, rules
 from ..agreements import check_template
 from ..errors import BadCall
 from ..models import CallVersion
-from ..types import OpenCall
+from ..types import CallBody, OpenCall
 from ..workdays import SEOUL, seoul_day
 
 RENEW_BEFORE_DAYS = 3
@@ -36,6 +37,7 @@ def load_call(*, actor: Actor, data: Mapping[str, object], source_digest: str = 
     accounts.require(actor=actor, verb="programmes.load_call", thing=Thing("call", str(data.get("code", ""))))
     body = rules.parse_call(data)
     check_template(body.agreement)
+    _check_resources(body)
     content = rules.call_json(body)
     named = digest(content)
     latest = queries.latest_version(body.code)
@@ -60,6 +62,21 @@ def load_call(*, actor: Actor, data: Mapping[str, object], source_digest: str = 
         after={"code": row.code, "number": row.number, "digest": named},
     )
     return queries.open_call(row, now())
+
+
+def _check_resources(body: CallBody) -> None:
+    """Refuse a call that promises what the catalogue does not have, before anybody applies for it."""
+    lines = [line for tier in body.tiers for line in tier.resources]
+    known = resources.resources([line.resource for line in lines])
+    for line in lines:
+        if line.resource not in known or known[line.resource].unit != line.unit:
+            raise BadCall(
+                N_("The catalogue has no resource “{code}” counted in {unit}."),
+                field="tiers.resources",
+                code=line.resource,
+                unit=line.unit,
+                remedy=Text(N_("Define the resource first, or correct the call.")),
+            )
 
 
 def load_example(*, actor: Actor, directory: Path) -> list[OpenCall]:
