@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from bitgoeul.engines.local.processes import Identity, descendants, identity_of
+from bitgoeul.engines.local.processes import Identity, all_pids, descendants, identity_of
 from bitgoeul.site import supervisor
 
 T = TypeVar("T")
@@ -160,6 +160,20 @@ class Installation:
                 os.kill(identity.pid, signal.SIGKILL)
             self.process.wait(timeout=STOP_SECONDS_MAX)
             raise
+
+
+def processes_of(home: Path) -> list[Identity]:
+    """Every live process that was started for that home, whoever its parent is now; a zombie is dead."""
+    marker, found = f"BITGOEUL_HOME={home}".encode(), []
+    for pid in all_pids():
+        identity = identity_of(pid)
+        try:
+            environ = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if identity is not None and marker in environ:
+            found.append(identity)
+    return found
 
 
 def free_port() -> int:

@@ -14,11 +14,11 @@ from bitgoeul.accounts.types import Actor
 
 # Low rooms first: a call names resources, a trial names protocols.
 ROOMS = ("accounts", "resources", "compute", "trials", "programmes", "outcomes")
-Loader = Callable[[Actor, Path], object]
+Loader = Callable[..., object]
 
 
 def loaders() -> Iterator[tuple[str, Loader]]:
-    """Every room that brings an example, with its loader ``load_example(actor, directory)``."""
+    """Every room that brings an example, with its loader ``load_example(actor=, directory=)``."""
     for room in ROOMS:
         if find_spec(f"bitgoeul.{room}.facade"):
             loader = getattr(import_module(f"bitgoeul.{room}.facade"), "load_example", None)
@@ -31,5 +31,5 @@ def load(directory: Path | None = None) -> Iterator[tuple[str, float]]:
     actor = Actor.system("example")
     for room, loader in loaders():
         started = time.monotonic()
-        loader(actor, directory or Path(settings.EXAMPLES))
+        loader(actor=actor, directory=directory or Path(settings.EXAMPLES))
         yield room, time.monotonic() - started

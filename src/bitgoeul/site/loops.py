@@ -63,6 +63,8 @@ def once(steps: Sequence[Step], stop: threading.Event) -> int:
         try:
             done += step.run(time.monotonic())
         except OperationalError as error:
+            if "no such" in str(error):  # a missing table is a missing migration; waiting does not bring it
+                raise
             log.warning("%s waits for the database: %s", step.name, error)
             close_old_connections()
             stop.wait(LOCKED_SECONDS)

@@ -161,6 +161,7 @@ class Supervisor:
     port: int
     out: IO[str] = field(default_factory=lambda: sys.stdout)
     journey: list[str] | None = None
+    closing: Callable[[str], list[str]] | None = None
     stay: bool = True
     lock: int | None = None
     listening: int | None = None
@@ -183,6 +184,7 @@ class Supervisor:
         self.lock = take_lock(self.home) if self.lock is None else self.lock
         self.web = listen(self.host, self.port) if self.listening is None else socket.socket(fileno=self.listening)
         self.port = self.web.getsockname()[1]
+        (self.home / "static").mkdir(exist_ok=True)  # collected files, if any; the web process warns without it
         self.children = self._children()
         self.began = time.monotonic()
         try:
@@ -328,6 +330,8 @@ class Supervisor:
             self.ready = True
             self._write_state()
             self.say(f"Ready at {self.url} ({time.monotonic() - self.began:.1f} s).")
+            for line in self.closing(self.url) if self.closing else ():
+                self.say(line)
             if self.journey is not None:
                 self.children["journey"] = Child("journey", [*self.journey, "--url", self.url], once=True)
             return True

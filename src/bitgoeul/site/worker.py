@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import django
 
+ACTOR = "system:worker"
+
 
 def main() -> None:
     """Run until told to stop."""
@@ -24,7 +26,7 @@ def main() -> None:
     steps = [
         Step("dispatch", lambda: audit.dispatch_once(limit=20)),
         Step("seal", lambda: audit.seal(limit=500), every_seconds=1.0),
-        Step("expire holds", lambda: ledger.expire_holds(now()), every_seconds=5.0),
+        Step("expire holds", lambda: len(ledger.expire_holds(now=now(), actor=ACTOR)), every_seconds=5.0),
         Step("expire allocations", lambda: resources.expire_due(now()), every_seconds=30.0),
         Step("write chain head", write_head, every_seconds=60.0),
     ]

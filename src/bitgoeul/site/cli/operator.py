@@ -37,13 +37,16 @@ def up(port: int | None, first_journey: bool, lock_fd: int | None, listen_fd: in
     """Run web, worker and follower until Ctrl-C."""
     from bitgoeul.site import supervisor
     from bitgoeul.site.env import load_env
-    from bitgoeul.site.journey import command_line, has_run
+    from bitgoeul.site.journey import closing_lines, command_line, has_run, read_result
 
     env = load_env()
-    journey = command_line(env.home, "--stays") if first_journey and not has_run(env.home) else None
-    tree = supervisor.Supervisor(
-        env.home, env.host, env.port if port is None else port, journey=journey, lock=lock_fd, listening=listen_fd
-    )
+    tree = supervisor.Supervisor(env.home, env.host, env.port if port is None else port)
+    tree.lock, tree.listening = lock_fd, listen_fd
+    if has_run(env.home):
+        result = read_result(env.home)
+        tree.closing = lambda url: closing_lines(result, url, result.get("people", []), stays=True)
+    elif first_journey:
+        tree.journey = command_line(env.home, "--stays")
     _run(tree)
 
 

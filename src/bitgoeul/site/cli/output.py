@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
 FINDINGS = 1
 BAD_INPUT = 2
 
 
-def json_option(function: F) -> F:
+def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the switch ``--json`` (parameter ``as_json``)."""
     return click.option(
         "--json", "as_json", is_flag=True, help="JSON Lines on standard output, text on standard error."
@@ -35,8 +34,12 @@ class Out:
         click.echo(text, err=self.as_json)
 
 
-def bad_input(text: str) -> click.ClickException:
+class BadInput(click.ClickException):
+    """A refusal before anything was done."""
+
+    exit_code = BAD_INPUT
+
+
+def bad_input(text: str) -> BadInput:
     """A refusal before anything was done; exit status 2."""
-    refusal = click.ClickException(text)
-    refusal.exit_code = BAD_INPUT
-    return refusal
+    return BadInput(text)

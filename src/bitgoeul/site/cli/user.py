@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,10 +13,8 @@ from .output import Out, json_option
 if TYPE_CHECKING:
     from bitgoeul.site.client import Client
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-
-def remote_options(function: F) -> F:
+def remote_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--url``."""
     return click.option(
         "--url", default=None, help="Address of the platform; where you signed in, else this machine."

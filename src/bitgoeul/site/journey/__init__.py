@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ok = run.go()
     result = run.result(ok)
     if ok:
-        keep_result(given.home, result)
+        keep_result(given.home, {**result, "people": journey.people})
         lines = closing_lines(result, given.url, journey.people, stays=given.stays)
         print(
             f"\nAll of it held, in {time.monotonic() - started:.0f} s.\n", *lines, sep="\n", file=out, flush=True

@@ -1,0 +1,166 @@
+"""kill -9 of web, worker and follower at random points loses no job, charges none twice and keeps the books clean.
+
+SOAK_ROUNDS sets the number of rounds (`make soak`: 50).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bitgoeul.kernel.errors import DomainError
+from bitgoeul.site.client import Client
+from bitgoeul.site.sign_in import token_by_person
+from installation import environment, processes_of, wait_for
+
+pytestmark = pytest.mark.slow
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
+JOBS_PER_ROUND = 3
+CHILDREN = ("web", "worker", "follower")
+ENDED = {"succeeded", "failed", "timed_out", "cancelled", "refused"}
+CODE = "import time; t = time.monotonic()\nwhile time.monotonic() - t < {seconds}: pass\nprint('done')"
+
+
+@pytest.fixture
+def project(stopped_installation):
+    """The id of a project with resources, of the named founder."""
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("prepare.py"))],
+        env=environment(stopped_installation.home),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def insist(act, seconds=40.0):
+    """Repeat a call until the platform answers: every write has its own id, so repeating is harmless."""
+    limit = time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except (DomainError, httpx.HTTPError) as error:
+            if time.monotonic() > limit:
+                raise AssertionError(f"no answer within {seconds} s: {error!r}") from error
+            time.sleep(0.1)
+
+
+def submit(client, project, chance):
+    """One short job with an id of our own; sent again until it is known to be taken."""
+    job_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
+    seconds = round(chance.uniform(0.1, 1.0), 2)
+    body = {
+        "id": job_id,
+        "project_id": project,
+        "name": f"kill {job_id[:8]}",
+        "argv": [sys.executable, "-c", CODE.format(seconds=seconds)],
+        "limits": {"cores": 1, "memory_mib": 256, "wall_seconds": 30},
+    }
+    insist(lambda: client.call("POST", "/api/v1/jobs", json=body))
+    return job_id
+
+
+def kill_some(installation, chance):
+    """Kill one to three children a random moment apart."""
+    for name in chance.sample(CHILDREN, chance.randint(1, 3)):
+        time.sleep(chance.uniform(0, 0.4))
+        installation.kill(name)
+
+
+def test_killed_processes_lose_nothing_and_do_nothing_twice(stopped_installation, project):
+    installation = stopped_installation.start()
+    client = Client(installation.url, token_by_person(installation.url, "founder", 1))
+    seed = random.SystemRandom().getrandbits(32)
+    chance, jobs = random.Random(seed), []
+    for _round in range(ROUNDS):
+        fresh = [submit(client, project, chance) for _ in range(JOBS_PER_ROUND)]
+        kill_some(installation, chance)
+        jobs += fresh
+        for job_id in fresh:
+            wait_for(lambda job_id=job_id: insist(lambda: client.job(job_id))["state"] in ENDED, 90)
+    found = [insist(lambda job_id=job_id: client.job(job_id)) for job_id in jobs]
+    assert {job["state"] for job in found} == {"succeeded"}, (seed, found, installation.said())
+    _charged_once(client, project, found, seed)
+    for name in ("ledger", "audit"):
+        done = installation.run(name, "verify", "--json")
+        assert done.returncode == 0, (seed, done.stdout)
+    assert installation.stop() == 0
+    assert processes_of(installation.home) == []
+
+
+def _charged_once(client, project, found, seed):
+    """What the statement says was used is the sum of what the jobs were charged, and nothing is held any more."""
+    total = {}
+    for job in found:
+        assert job["charged"], (seed, job)
+        for unit, amount in job["charged"].items():
+            total[unit] = total.get(unit, 0) + amount
+    rows = wait_for(lambda: settled(client, project), 30)
+    assert {row["unit"]: row["used"] for row in rows if row["used"]} == total, (seed, rows)
+
+
+def settled(client, project):
+    """The project's allocations once nothing is held."""
+    rows = list(client.allocations(project))
+    return rows if not any(row["held"] for row in rows) else None
+
+
+def test_jobs_outlive_a_restart_that_is_meant_to_keep_them(stopped_installation, project):
+    installation = stopped_installation.start()
+    client = Client(installation.url, token_by_person(installation.url, "founder", 1))
+    body = {
+        "id": str(uuid.UUID(int=random.getrandbits(128), version=4)),
+        "project_id": project,
+        "name": "outlives",
+        "argv": [sys.executable, "-c", CODE.format(seconds=6)],
+        "limits": {"cores": 1, "memory_mib": 256, "wall_seconds": 60},
+    }
+    client.call("POST", "/api/v1/jobs", json=body)
+    wait_for(lambda: client.job(body["id"])["state"] == "running", 20)
+    done = installation.run("restart")
+    assert done.returncode == 0, done.stderr
+    job = wait_for(lambda: (job := insist(lambda: client.job(body["id"])))["state"] in ENDED and job, 40)
+    assert job["state"] == "succeeded", job
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
+def test_a_running_job_does_not_outlive_the_platform(stopped_installation, project, stop):
+    installation = stopped_installation.start()
+    client = Client(installation.url, token_by_person(installation.url, "founder", 1))
+    body = {
+        "id": str(uuid.UUID(int=random.getrandbits(128), version=4)),
+        "project_id": project,
+        "name": "ends with us",
+        "argv": [sys.executable, "-c", "import time; time.sleep(300)"],
+        "limits": {"cores": 1, "memory_mib": 256, "wall_seconds": 600},
+    }
+    client.call("POST", "/api/v1/jobs", json=body)
+    wait_for(lambda: client.job(body["id"])["state"] == "running", 20)
+    installation.process.send_signal(stop)
+    installation.process.wait(timeout=30)
+    wait_for(lambda: processes_of(installation.home) == [], 15)
+    installation.start()
+    job = wait_for(
+        lambda: (job := client_again(installation, client).job(body["id"]))["state"] in ENDED and job, 30
+    )
+    assert job["state"] != "succeeded"
+    assert json.dumps(job["charged"])
+    assert installation.run("ledger", "verify").returncode == 0
+
+
+def client_again(installation, client):
+    """The same token at the new port."""
+    client.url = installation.url
+    return client
