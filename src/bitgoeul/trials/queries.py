@@ -137,7 +137,7 @@ def trials_of_subject(*, actor: accounts.Actor, subject_id: UUID, page: int = 1)
     return page_of(rows, page).map(_trial_view)
 
 
-def last_trials(project_ids: Iterable[UUID]) -> Mapping[UUID, TrialView]:
+def last_trials(*, project_ids: Iterable[UUID]) -> Mapping[UUID, TrialView]:
     """The newest trial of each project in one query, without a check: for rows the caller may already see."""
     project = F("subject_version__subject__project_id")
     newest = Window(RowNumber(), partition_by=project, order_by=[F("requested_at").desc(), F("pk").desc()])

@@ -73,6 +73,17 @@ class ProtocolView:
         """What it does, in one sentence."""
         return Text(str(self.definition["summary"]))
 
+    @property
+    def notice(self) -> Text:
+        """What must be said beside its results."""
+        return Text(str(self.definition["notice"]))
+
+    @property
+    def statement(self) -> Text:
+        """What its targets are."""
+        first = next(iter(self.definition["targets"].values()))
+        return Text(str(first["statement"]))
+
 
 @dataclass(frozen=True)
 class JudgementView:

@@ -16,7 +16,7 @@ VERBS = (
          operator_roles=OPERATOR),
     Verb("trials.add_version", kind="subject", label=Text(N_("Add a version of a subject")),
          project_roles=WORKERS),
-    Verb("trials.request_trial", kind="subject", label=Text(N_("Ask for a trial")), project_roles=WORKERS),
+    Verb("trials.request_trial", kind="project", label=Text(N_("Ask for a trial")), project_roles=WORKERS),
     Verb("trials.list_trials", kind="project", label=Text(N_("See a project's trials")), project_roles=READERS,
          operator_roles=OPERATOR),
     Verb("trials.view_trial", kind="trial", label=Text(N_("See a trial")), project_roles=READERS,

@@ -132,8 +132,8 @@ def _wish(
     actor: accounts.Actor, subject_version_id: UUID, protocol_digest: str, parameters: Mapping[str, Any]
 ) -> Wish:
     version = queries.version(actor=actor, version_id=subject_version_id)
-    thing = queries.subject_thing(version.subject_id)
-    accounts.require(actor=actor, verb="trials.request_trial", thing=thing)
+    project = accounts.project(actor=actor, project_id=version.project_id)
+    accounts.require(actor=actor, verb="trials.request_trial", thing=project.thing)
     protocol = queries.protocol(protocol_digest)
     if str(version.kind) not in protocol.definition["subject"]["kinds"]:
         raise BadInput(N_("This protocol does not take subjects of this kind."), field="protocol")

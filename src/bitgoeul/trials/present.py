@@ -1,0 +1,212 @@
+"""What the trial page shows of a record: tables and one chart, as plain data. Reads records it cannot trust."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext
+
+from bitgoeul.kernel.text import N_, Text
+
+from .types import Reason
+
+CHART_SCENARIOS = ("SingleStream", "Server")
+SCENARIO_TITLES = {
+    "SingleStream": N_("One query at a time"),
+    "Offline": N_("All queries at once"),
+    "Server": N_("Queries at random times"),
+}
+CHECK_TITLES: Mapping[str, str] = {
+    "protocol": N_("Record and protocol"),
+    "engine": N_("Engine version"),
+    "inputs": N_("Input files"),
+    "canary": N_("Reference repeated first"),
+    "accuracy": N_("Accuracy against FP32, paired"),
+    "complete": N_("All samples answered"),
+    "quiet": N_("Quiet machine"),
+    "attempts": N_("Attempts"),
+    "record": N_("Record"),
+    "valid": N_("valid measurement"),
+    "consistent": N_("numbers agree"),
+    "measured": N_("measured"),
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One line of the gate table."""
+
+    title: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class ScenarioRow:
+    """One line of the scenario table; times and rates are texts with their units, a dash where there is none."""
+
+    name: str
+    title: str
+    validity: str
+    runs: int
+    queries: int
+    p50: str
+    p90: str
+    p99: str
+    rate: str
+
+
+def gates(reasons: Sequence[Reason]) -> list[Gate]:
+    """The checks of a verdict with their titles, in the order they were made."""
+    return [Gate(_check_title(reason.check), reason) for reason in reasons if reason.passed is not None]
+
+
+def _check_title(check: str) -> str:
+    scenario, _, part = check.partition(".")
+    if scenario in SCENARIO_TITLES and part in CHECK_TITLES:
+        return f"{scenario}: {gettext(CHECK_TITLES[part])}"
+    if scenario in ("subject", "harness", "measurement"):
+        titles = {
+            "subject": gettext("The subject's behaviour"),
+            "harness": gettext("The measuring program"),
+            "measurement": gettext("The measuring job"),
+        }
+        return titles[scenario]
+    return gettext(CHECK_TITLES[check]) if check in CHECK_TITLES else check
+
+
+def scenarios(record: Mapping[str, Any]) -> list[ScenarioRow]:
+    """The last run of every scenario."""
+    rows = []
+    for scenario in record.get("scenarios", []):
+        if not scenario["runs"]:
+            continue
+        told = scenario["runs"][-1]["loadgen"]
+        offline = scenario["name"] == "Offline"
+        rows.append(
+            ScenarioRow(
+                name=scenario["name"],
+                title=gettext(SCENARIO_TITLES.get(scenario["name"], scenario["name"])),
+                validity=told["validity"],
+                runs=len(scenario["runs"]),
+                queries=told["queries"] * told["samples_per_query"],
+                p50="–" if offline else duration(told["latency_p50_ns"]),
+                p90="–" if offline else duration(told["latency_p90_ns"]),
+                p99="–" if offline else duration(told["latency_p99_ns"]),
+                rate=_rate(told),
+            )
+        )
+    return rows
+
+
+def _rate(told: Mapping[str, Any]) -> str:
+    milli = told.get("samples_per_second_milli") or told.get("rate_without_overhead_milli")
+    return "–" if not milli else f"{milli // 1000:,} /s"
+
+
+def duration(nanoseconds: int | None) -> str:
+    """A time in the unit that suits it: ``10.9 µs``, ``2.31 ms``, ``5.63 s``."""
+    if nanoseconds is None:
+        return "–"
+    for size, unit in ((10**9, "s"), (10**6, "ms"), (10**3, "µs")):
+        if nanoseconds >= size:
+            value = nanoseconds / size
+            return f"{value:.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"
+    return f"{nanoseconds} ns"
+
+
+def latency_chart(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The distribution of answer times by the harness's own stamps, in percent of answers; None without any."""
+    found = {s["name"]: s["runs"][-1]["own"] for s in record.get("scenarios", []) if s["runs"]}
+    shown = [(name, found[name]["histogram"]) for name in CHART_SCENARIOS if name in found]
+    edges = record.get("edges_ns", [])
+    used = [i for _name, counts in shown for i, count in enumerate(counts) if count]
+    if not used or len(edges) + 1 != len(shown[0][1]):
+        return None
+    first, last = min(used), max(used)
+    return {
+        "kind": "histogram",
+        "labels": [_bin(edges, i) for i in range(first, last + 1)],
+        "series": [
+            {"name": name, "values": _percent(counts[first : last + 1], sum(counts))} for name, counts in shown
+        ],
+        "unit": "%",
+        "x_label": gettext("Time of one answer"),
+        "y_label": gettext("Share of answers"),
+    }
+
+
+def _bin(edges: Sequence[int], number: int) -> str:
+    if number == 0:
+        return f"< {duration(edges[0])}"
+    return f"≥ {duration(edges[number - 1])}"
+
+
+def _percent(counts: Sequence[int], total: int) -> list[float]:
+    return [round(100 * count / total, 2) if total else 0.0 for count in counts]
+
+
+def chart_reading(record: Mapping[str, Any]) -> str:
+    """The chart in one sentence."""
+    rows = {row.name: row for row in scenarios(record)}
+    one = rows.get("SingleStream")
+    if one is None:
+        return ""
+    return gettext(
+        "Half of the answers took at most {p50}, 99 of 100 at most {p99} (one query at a time)."
+    ).format(p50=one.p50, p99=one.p99)
+
+
+def environment(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Where it was measured, as label and text."""
+    told, floor = record["environment"], record.get("floor")
+    packages = ", ".join(f"{package['name']} {package['version']}" for package in told["packages"])
+    load = f"{told['before']['load_1min_milli'] / 1000:.2f}"
+    lines = [
+        (gettext("Processor"), f"{told['processor']} ({told['cores']})"),
+        (gettext("System"), f"{told['system']}, Python {told['python']}"),
+        (gettext("Packages"), packages),
+        (gettext("Load average before"), load),
+    ]
+    if floor:
+        lines += [
+            (gettext("Harness floor (a subject that does nothing)"), duration(floor["latency_p50_ns"])),
+            (gettext("Cost of one pair of stamps"), duration(floor["stamp_cost_ns"])),
+        ]
+        if floor["hop_ns"]:
+            lines.append((gettext("Cost of reaching the subject's process"), duration(floor["hop_ns"])))
+    return lines
+
+
+def accuracy(record: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The paired counts, or None when it came to no answers."""
+    found = record.get("accuracy")
+    return found if isinstance(found, dict) else None
+
+
+def statements(record: Mapping[str, Any]) -> list[Text]:
+    """What must be said beside every number of this record."""
+    return [Text(str(record["target"]["statement"])), Text(str(record["notice"]))]
+
+
+# Words of the protocol's data that pages show, marked for translation.
+PROTOCOL_TEXTS = (
+    N_("Inference: digits classifier"),
+    N_(
+        "Runs a classifier in three load scenarios and compares its answers with the FP32 reference, "
+        "sample by sample."
+    ),
+    N_("Measured with LoadGen; not an MLPerf result."),
+    N_("Software target on one CPU; no NPU was measured."),
+    N_("float32 [batch, 64]: 8 by 8 pixels from 0 to 1"),
+    N_("float32 [batch, 10]: one score for each digit"),
+    N_("Length of each scenario (seconds)"),
+    N_("3 seconds are enough for a demonstration. Verification asks for a Server run of 600 seconds or more."),
+    N_("Samples in one batch (Offline)"),
+    N_("How many samples the subject gets at once in the Offline scenario."),
+    N_("Queries a second (Server)"),
+    N_("Queries arrive at random times at this mean rate, whether the subject keeps up or not."),
+    N_("Latency limit (Server, milliseconds)"),
+    N_("99 of 100 queries must be answered within this time, counted from the moment they were due."),
+)
