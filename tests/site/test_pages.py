@@ -248,16 +248,22 @@ def test_the_project_page_does_not_grow_with_rows(sign_in, ara, project, allocat
     for number in range(4):
         _subject(ara, project, f"more {number}")
         _grant(project)
-    assert len(trials.subjects(actor=ara, project_id=project.id).items) == 5
+    assert len(trials.subjects(actor=_again(ara), project_id=project.id).items) == 5
     assert count_queries(client, f"/projects/{project.id}/") == before <= QUERIES_MAX
 
 
-def _subject(actor, project, name):
+def _again(actor):
+    """The same person with the roles of this moment."""
     from bitgoeul.accounts import facade as accounts
+
+    return accounts.actor_for(user_id=actor.user_id)
+
+
+def _subject(actor, project, name):
     from bitgoeul.trials import facade as trials
 
     trials.create_subject(
-        actor=accounts.actor_for(user_id=actor.user_id),
+        actor=_again(actor),
         id=new_id(),
         project_id=project.id,
         name=name,
@@ -299,8 +305,10 @@ def example_data(db):
     from bitgoeul.accounts import facade as accounts
     from bitgoeul.outcomes import facade as outcomes
     from bitgoeul.programmes import facade as programmes
+    from bitgoeul.resources import facade as resources
 
     system = accounts.Actor.system("test")
+    resources.load_example(actor=system, directory=EXAMPLES)
     programmes.load_example(actor=system, directory=EXAMPLES)
     outcomes.load_example(actor=system, directory=EXAMPLES)
 
@@ -308,4 +316,8 @@ def example_data(db):
 @pytest.fixture
 def allocation(project):
     """Fifty core-hours for Ara's project."""
+    from bitgoeul.accounts import facade as accounts
+    from bitgoeul.resources import facade as resources
+
+    resources.load_example(actor=accounts.Actor.system("test"), directory=EXAMPLES)
     return _grant(project)

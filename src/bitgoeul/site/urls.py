@@ -22,3 +22,9 @@ if find_spec("bitgoeul.site.rest"):
 for room in ROOMS_WITH_PAGES:
     if find_spec(f"bitgoeul.{room}") and find_spec(f"bitgoeul.{room}.urls"):
         urlpatterns.append(path("", include(f"bitgoeul.{room}.urls")))
+
+handler400 = "bitgoeul.site.pages.errors.bad_request"
+handler403 = "bitgoeul.site.pages.errors.forbidden"
+handler404 = "bitgoeul.site.pages.errors.not_found"
+handler429 = "bitgoeul.site.pages.errors.too_many"
+handler500 = "bitgoeul.site.pages.errors.server_error"

@@ -11,7 +11,6 @@ from django.urls import NoReverseMatch, reverse
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.compute import facade as compute
-from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.resources import facade as resources
 from bitgoeul.trials import facade as trials
@@ -37,7 +36,7 @@ def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     context = {
         "project": view,
         "allocations": [allocation_card(one) for one in allocations],
-        "statement_url": link("resources:statement", project_id),
+        "allocation_machine": resources.ALLOCATION,
         "members_url": link("accounts:members", project_id),
         **seen_trials(actor, view),
         "trial_machine": trials.TRIAL,
@@ -77,10 +76,10 @@ def seen_members(actor: accounts.Actor, view: accounts.ProjectView) -> list[dict
     ]
 
 
-def link(name: str, project_id: UUID) -> str:
+def link(name: str, *ids: UUID) -> str:
     """The address of a page of the project; empty when the room has no such page."""
     try:
-        return reverse(name, args=[project_id])
+        return reverse(name, args=ids)
     except NoReverseMatch:
         return ""
 
@@ -96,34 +95,13 @@ def actions(actor: accounts.Actor, view: accounts.ProjectView) -> list[Action]:
 
 
 def allocation_card(one: resources.AllocationView) -> dict[str, object]:
-    """An allocation with the words for its state."""
-    state, tone = allocation_state(one)
+    """An allocation with the words that its numbers need."""
     return {
-        "label": one.label,
-        "unit": one.unit,
-        "used": one.used,
-        "held": one.held,
-        "available": one.available,
-        "overrun": one.overrun,
+        "view": one,
         "overrun_words": formats.human_amount(one.overrun, one.unit),
         "granted_words": formats.human_amount(one.granted, one.unit),
-        "starts_at": one.starts_at,
-        "ends_at": one.ends_at,
-        "origin_label": one.origin.label,
-        "state_words": state,
-        "tone": tone,
+        "url": f"{link('resources:statement', one.project_id)}?allocation={one.id}",
     }
-
-
-def allocation_state(one: resources.AllocationView) -> tuple[Text, str]:
-    """The word and tone of an allocation's state."""
-    if one.overrun:
-        return Text(N_("overdrawn")), "bad"
-    if one.ends_at <= now():
-        return Text(N_("ended")), "neutral"
-    if one.starts_at > now():
-        return Text(N_("not yet begun")), "neutral"
-    return Text(N_("active")), "good"
 
 
 def trial_row(one: trials.TrialView) -> LinkRow:
