@@ -182,7 +182,7 @@ class SettleRequest:
 
 @dataclass(frozen=True)
 class SettlementView:
-    """Where a use was taken from: ``settled`` + ``from_free`` + ``overrun`` is the amount, ``released`` was freed."""
+    """Where a use was taken from: ``settled`` + ``from_free`` + ``overrun`` = amount; ``released`` was freed."""
 
     posting_id: UUID
     settled: int
@@ -222,3 +222,13 @@ class Statement:
     number: int
     last: int
     total: int
+
+    @property
+    def previous(self) -> int | None:
+        """The page before, or None."""
+        return self.number - 1 if self.number > 1 else None
+
+    @property
+    def next(self) -> int | None:
+        """The page after, or None."""
+        return self.number + 1 if self.number < self.last else None

@@ -120,7 +120,14 @@ def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
 
 
 def statement(
-    *, actor: Actor, project_id: UUID, allocation_id: UUID, since: datetime, until: datetime, page: int = 1
+    *,
+    actor: Actor,
+    project_id: UUID,
+    allocation_id: UUID,
+    since: datetime,
+    until: datetime,
+    page: int = 1,
+    per_page: int = 50,
 ) -> ledger.Statement:
     """The statement of one allocation: its balance and its overrun together, so every use shows."""
     view = accounts.project(actor=actor, project_id=project_id)
@@ -129,4 +136,4 @@ def statement(
     if row is None:
         raise NotFound()
     ids = [row.account_id, row.overrun_account_id]
-    return ledger.statement(account_ids=ids, since=since, until=until, page=page)
+    return ledger.statement(account_ids=ids, since=since, until=until, page=page, per_page=per_page)

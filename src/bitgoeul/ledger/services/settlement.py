@@ -189,7 +189,7 @@ def _settlement(
 
 @atomic_once_more
 def give_back_many(*, lines: Sequence[SettleRequest], actor: str) -> list[PostingView]:
-    """Take uses back, all or nothing: what is given back lowers the overrun first, the rest returns to the balance.
+    """Take uses back, all or nothing: first the overrun is lowered, the rest returns to the balance.
 
     For corrections: ``amount`` is how much too much was charged. Same id again gives the same posting.
     Raises InsufficientBalance when more is given back than was used.

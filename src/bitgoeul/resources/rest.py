@@ -1,0 +1,100 @@
+"""Allocations and the catalogue over REST."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from bitgoeul.accounts import facade as accounts
+
+from . import queries
+from .types import AllocationView
+
+router = Router(tags=["resources"])
+
+
+class AllocationOut(Schema):
+    """An allocation; amounts are whole ledger amounts of ``unit`` as decimal strings."""
+
+    id: UUID
+    project_id: UUID
+    resource_code: str
+    unit: str
+    granted: str
+    used: str
+    held: str
+    available: str
+    overrun: str
+    state: str
+    starts_at: datetime
+    ends_at: datetime
+
+
+class AllocationList(Schema):
+    """The allocations of a project."""
+
+    items: list[AllocationOut]
+
+
+class ResourceOut(Schema):
+    """An entry of the catalogue."""
+
+    code: str
+    category: str
+    unit: str
+    name_ko: str
+    name_en: str
+    is_example: bool
+
+
+class ResourceList(Schema):
+    """One page of the catalogue."""
+
+    items: list[ResourceOut]
+    page: int
+    last: int
+    total: int
+
+
+def _out(view: AllocationView) -> AllocationOut:
+    amounts = {name: str(getattr(view, name)) for name in ("granted", "used", "held", "available", "overrun")}
+    plain = {
+        name: getattr(view, name) for name in ("id", "project_id", "resource_code", "unit", "starts_at", "ends_at")
+    }
+    return AllocationOut(**plain, **amounts, state=str(view.state))
+
+
+@router.get("/projects/{uuid:project_id}/allocations", response=AllocationList)
+def allocations(request: HttpRequest, project_id: UUID) -> AllocationList:
+    """The allocations of a project with what is left."""
+    accounts.project(actor=accounts.actor_of(request), project_id=project_id)
+    found = queries.allocations(project_ids=[project_id])[project_id]
+    return AllocationList(items=[_out(view) for view in found])
+
+
+@router.get("/allocations/{uuid:allocation_id}", response=AllocationOut)
+def allocation(request: HttpRequest, allocation_id: UUID) -> AllocationOut:
+    """One allocation."""
+    return _out(queries.allocation(actor=accounts.actor_of(request), allocation_id=allocation_id))
+
+
+@router.get("/resources", response=ResourceList)
+def resources(request: HttpRequest, page: int = 1) -> ResourceList:
+    """One page of the catalogue."""
+    accounts.require(actor=accounts.actor_of(request), verb="resources.view_catalogue", thing=accounts.PORTAL)
+    found = queries.catalogue(page)
+    items = [
+        ResourceOut(
+            code=view.code,
+            category=str(view.category),
+            unit=view.unit,
+            name_ko=view.label.ko,
+            name_en=view.label.en,
+            is_example=view.is_example,
+        )
+        for view in found.items
+    ]
+    return ResourceList(items=items, page=found.number, last=found.last, total=found.total)

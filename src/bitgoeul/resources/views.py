@@ -1,0 +1,111 @@
+"""Pages of the resources room: the statement of a project's allocation."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.dateparse import parse_date
+from django.utils.timezone import get_current_timezone, localdate, make_aware
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.documents import Column, xlsx
+from bitgoeul.kernel.errors import NotFound
+from bitgoeul.ledger import facade as ledger
+from bitgoeul.web.facade import no_store, page_number, render_text
+
+from . import queries
+from .types import AllocationView
+
+EXPORT_PAGES_MAX = 200
+XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _day(request: HttpRequest, name: str, default: datetime) -> datetime:
+    try:
+        day = parse_date(request.GET.get(name, ""))
+    except ValueError:
+        day = None
+    return make_aware(datetime(day.year, day.month, day.day), get_current_timezone()) if day else default
+
+
+def _period(request: HttpRequest) -> tuple[datetime, datetime]:
+    """The period asked for, whole days; the last 90 days when none is."""
+    today = localdate()
+    midnight = make_aware(datetime(today.year, today.month, today.day), get_current_timezone())
+    since = _day(request, "since", midnight - timedelta(days=90))
+    last = _day(request, "until", midnight)
+    return since, max(last, since) + timedelta(days=1)
+
+
+def _chosen(request: HttpRequest, found: list[AllocationView]) -> AllocationView:
+    wanted = request.GET.get("allocation", "")
+    chosen = next((one for one in found if str(one.id) == wanted), found[0] if found and not wanted else None)
+    if chosen is None:
+        raise NotFound()
+    return chosen
+
+
+@login_required
+@require_safe
+def statement(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """GET /projects/<id>/statement/?allocation=&since=&until=&page="""
+    actor = accounts.actor_of(request)
+    project = accounts.project(actor=actor, project_id=project_id)
+    found = queries.allocations(project_ids=[project_id])[project_id]
+    context: dict[str, object] = {"project": project, "allocations": found}
+    if found:
+        chosen, (since, until) = _chosen(request, found), _period(request)
+        if request.GET.get("format") == "xlsx":
+            return _export(actor, chosen, since, until)
+        context |= {
+            "chosen": chosen,
+            "since": since,
+            "until": until - timedelta(days=1),
+            "statement": queries.statement(
+                actor=actor,
+                project_id=project_id,
+                allocation_id=chosen.id,
+                since=since,
+                until=until,
+                page=page_number(request),
+            ),
+        }
+    return no_store(render(request, "resources/statement.html", context))
+
+
+def _export(actor: accounts.Actor, chosen: AllocationView, since: datetime, until: datetime) -> HttpResponse:
+    columns = [
+        Column(_("Recorded"), 20),
+        Column(_("Used"), 20),
+        Column(_("Reason"), 16),
+        Column(_("For"), 40),
+        Column(_("Change (%(unit)s)") % {"unit": chosen.unit}, 20),
+        Column(_("Balance (%(unit)s)") % {"unit": chosen.unit}, 20),
+    ]
+    lines: list[ledger.StatementLine] = []
+    for number in range(1, EXPORT_PAGES_MAX + 1):
+        part = queries.statement(
+            actor=actor,
+            project_id=chosen.project_id,
+            allocation_id=chosen.id,
+            since=since,
+            until=until,
+            page=number,
+            per_page=100,
+        )
+        lines += part.lines
+        if number >= part.last:
+            break
+    rows = [
+        (one.recorded_at, one.effective_at, render_text(one.reason.label), one.memo, one.change, one.balance)
+        for one in lines
+    ]
+    response = HttpResponse(xlsx(_("Statement"), columns, rows), content_type=XLSX_TYPE)
+    response["Content-Disposition"] = f'attachment; filename="statement-{chosen.resource_code}.xlsx"'
+    return no_store(response)
