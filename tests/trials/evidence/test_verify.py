@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from in_toto_attestation.v1.statement import Statement
 from bitgoeul.kernel.canonical import canonical_bytes, sha256_hex
 from bitgoeul.kernel.signing import Algorithm, Envelope, FileKey, b64decode, b64encode
 from bitgoeul.trials.statement import PAYLOAD_TYPE, RecordNotUsable, file_bytes
-from bitgoeul.trials.verify import CHECKS, Verification, verify_evidence
+from bitgoeul.trials.verify import CHECKS, PREDICATE, Verification, verify_evidence
 from trials.evidence import samples
 
 
@@ -231,3 +232,11 @@ def test_the_answer_for_machines_names_the_check(key: FileKey, data: bytes) -> N
     assert (answer["valid"], answer["failed"], answer["statement"]) == (False, "record_digest", None)
     assert answer["message"] == "The record differs from the one that was signed for."
     assert json.loads(json.dumps(answer)) == answer
+
+
+def test_the_reference_lists_every_check_and_every_member_in_order() -> None:
+    text = (Path(__file__).parents[3] / "docs/reference/evidence-format.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| ", text.split("## The checks")[1].split("## Checking")[0], re.MULTILINE)
+    assert rows == [check.name for check in CHECKS]
+    described = set(re.findall(r"`(\w+)`", text.split("| predicate member")[1].split("## The checks")[0]))
+    assert set(PREDICATE) <= described
