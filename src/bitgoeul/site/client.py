@@ -7,11 +7,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
-from uuid import UUID
 
 import httpx
 
-from bitgoeul.kernel.errors import DomainError, NotAllowed, Unavailable
+from bitgoeul.kernel.errors import BadInput, DomainError, NotAllowed, Unavailable
+from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.text import N_, Text
 
 SECONDS_MAX = 30.0
@@ -87,19 +87,67 @@ class Client:
         """Every row of a paged list, page after page."""
         for page in range(1, PAGES_MAX + 1):
             answer = self.call("GET", path, params={**parameters, "page": page})
-            items = answer["items"] if isinstance(answer, dict) else answer
-            yield from items
-            if not isinstance(answer, dict) or page >= int(answer.get("pages", 1)):
+            yield from answer["items"]
+            if page >= int(answer.get("pages") or answer.get("last") or 1):
                 return
+
+    def project(self, project: str | None) -> str:
+        """The id of the named project, or of the only one there is."""
+        if project:
+            return project
+        found = list(self.rows("/api/v1/projects"))
+        if len(found) != 1:
+            known = "; ".join(f"{one['id']} ({one['title']})" for one in found) or "none"
+            raise BadInput(
+                N_("Say which project with --project."),
+                field="project",
+                remedy=Text(N_("Yours: {known}"), {"known": known}),
+            )
+        return str(found[0]["id"])
+
+    def allocations(self, project: str) -> list[Mapping[str, Any]]:
+        """The project's allocations; amounts as whole numbers."""
+        found = self.call("GET", f"/api/v1/projects/{project}/allocations")["items"]
+        names = ("granted", "used", "held", "available", "overrun")
+        return [{**row, **{name: int(row[name]) for name in names}} for row in found]
+
+    def job(self, job_id: str) -> Mapping[str, Any]:
+        """One job."""
+        found: Mapping[str, Any] = self.call("GET", f"/api/v1/jobs/{job_id}")
+        return found
+
+    def log(self, job_id: str, stream: str, offset: int) -> Mapping[str, Any]:
+        """A piece of a job's log."""
+        parameters = {"stream": stream, "offset": offset}
+        found: Mapping[str, Any] = self.call("GET", f"/api/v1/jobs/{job_id}/log", params=parameters)
+        return found
+
+    def hand_in(self, *, project: str, name: str, filename: str, data: bytes) -> Mapping[str, Any]:
+        """Bring a model in as a new subject; its first version."""
+        body = {"id": str(new_id()), "name": name}
+        subject = self.call("POST", f"/api/v1/projects/{project}/subjects", json=body)
+        found: Mapping[str, Any] = self.call(
+            "POST",
+            f"/api/v1/subjects/{subject['id']}/versions",
+            data={"id": str(new_id())},
+            files={"file": (filename, data)},
+        )
+        return found
+
+    def ask(self, version: str, **more: Any) -> Mapping[str, Any]:
+        """Ask for a trial of a subject version under the newest protocol."""
+        body = {"id": str(new_id()), "subject_version_id": version, **more}
+        found: Mapping[str, Any] = self.call("POST", "/api/v1/trials", json=body)
+        return found
+
+    def trial(self, trial_id: str) -> Mapping[str, Any]:
+        """One trial with its verdict."""
+        found: Mapping[str, Any] = self.call("GET", f"/api/v1/trials/{trial_id}")
+        return found
 
     def evidence_file(self, digest: str) -> bytes:
         """The evidence file as its signers left it."""
         return self.raw("GET", f"/api/v1/evidence/{digest}/file").content
-
-    def job(self, job_id: UUID | str) -> Mapping[str, Any]:
-        """One job."""
-        found: Mapping[str, Any] = self.call("GET", f"/api/v1/jobs/{job_id}")
-        return found
 
 
 def refusal_of(answer: httpx.Response) -> DomainError:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import time
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import Out, json_option
+from bitgoeul.kernel.ids import new_id
+
+from .output import FINDINGS, Out, bad_input, json_option
 
 if TYPE_CHECKING:
     from bitgoeul.site.client import Client
+
+
+FOLLOW_SECONDS = 0.5
+TRIAL_SECONDS_MAX = 600
+# A trial that was judged PASSED or FAILED is signed a moment later; INVALID never is.
+TRIAL_ENDED = frozenset({"signed", "judged", "stopped"})
 
 
 def remote_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,4 +82,191 @@ def sign_in(
     )
 
 
-COMMANDS: tuple[click.Command, ...] = (sign_in,)
+project_option = click.option("--project", default=None, help="Id of the project; not needed while you have one.")
+
+
+@click.group()
+def job() -> None:
+    """Work that runs on the cluster."""
+
+
+@job.command("submit", context_settings={"allow_interspersed_args": False})
+@project_option
+@click.option("--name", default=None, help="What lists call it; else the program's name.")
+@click.option("--cores", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--memory-mib", type=click.IntRange(1), default=512, show_default=True)
+@click.option(
+    "--wall-seconds", type=click.IntRange(1), default=60, show_default=True, help="Time limit; it is held."
+)
+@click.option("--device", "devices", multiple=True, metavar="NAME=COUNT", help="Devices to hold.")
+@click.option("--output", "outputs", multiple=True, help="A file to keep; missing makes the job fail.")
+@click.option("--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+@remote_options
+@json_option
+def job_submit(
+    project: str | None,
+    name: str | None,
+    devices: tuple[str, ...],
+    outputs: tuple[str, ...],
+    files: tuple[Path, ...],
+    argv: tuple[str, ...],
+    url: str | None,
+    as_json: bool,
+    **limits: int,
+) -> None:
+    """Submit ARGV as a job; prints its id."""
+    with client_for(url) as client:
+        body = {
+            "id": str(new_id()),
+            "project_id": client.project(project),
+            "name": name or Path(argv[0]).name,
+            "argv": list(argv),
+            "limits": limits,
+            "devices": {key: whole(value) for key, value in map(pair, devices)},
+            "outputs": list(outputs),
+            "files": {path.name: path.read_text(encoding="utf-8") for path in files},
+        }
+        made = client.call("POST", "/api/v1/jobs", json=body)
+    held = ", ".join(f"{amount} {unit}" for unit, amount in made["held"].items())
+    Out(as_json).row(made, f"{made['id']}  {made['state']}  held: {held}")
+
+
+@job.command("list")
+@project_option
+@remote_options
+@json_option
+def job_list(project: str | None, url: str | None, as_json: bool) -> None:
+    """The project's jobs, newest first."""
+    out = Out(as_json)
+    with client_for(url) as client:
+        for row in client.rows("/api/v1/jobs", project_id=client.project(project)):
+            out.row(row, f"{row['id']}  {row['state']:<10}  {row['name']}")
+
+
+@job.command("logs")
+@click.argument("job_id")
+@click.option("--stderr", "stream", flag_value="stderr", help="The error output.")
+@click.option("--stdout", "stream", flag_value="stdout", default="stdout", help="The output (default).")
+@click.option("--follow", is_flag=True, help="Go on until the job has ended.")
+@remote_options
+@json_option
+def job_logs(job_id: str, stream: str, follow: bool, url: str | None, as_json: bool) -> None:
+    """What the job wrote."""
+    offset = 0
+    with client_for(url) as client:
+        while True:
+            piece = client.log(job_id, stream or "stdout", offset)
+            offset = piece["next_offset"]
+            if piece["text"]:
+                click.echo(json.dumps(piece, ensure_ascii=False) if as_json else piece["text"], nl=as_json)
+            if piece["complete"] or (not follow and not piece["text"]):
+                return
+            if not piece["text"]:
+                time.sleep(FOLLOW_SECONDS)
+
+
+@job.command("cancel")
+@click.argument("job_id")
+@remote_options
+@json_option
+def job_cancel(job_id: str, url: str | None, as_json: bool) -> None:
+    """Stop a job; what it used until then is charged."""
+    with client_for(url) as client:
+        row = client.call("POST", f"/api/v1/jobs/{job_id}/cancel")
+    Out(as_json).row(row, f"{row['id']}  {row['state']}{'  stopping' if row['stopping'] else ''}")
+
+
+@click.group()
+def trial() -> None:
+    """Measurements of a subject under a protocol."""
+
+
+@trial.command("run")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@project_option
+@click.option("--name", default=None, help="What the evidence will call the subject; else the file's name.")
+@click.option("--protocol", default="inference", show_default=True)
+@click.option("--public", is_flag=True, help="Show the result to everybody.")
+@click.option(
+    "--parameter", "parameters", multiple=True, metavar="NAME=NUMBER", help="A parameter of the protocol."
+)
+@click.option("--no-wait", is_flag=True, help="Only ask for it.")
+@remote_options
+@json_option
+def trial_run(
+    file: Path,
+    project: str | None,
+    name: str | None,
+    protocol: str,
+    public: bool,
+    parameters: tuple[str, ...],
+    no_wait: bool,
+    url: str | None,
+    as_json: bool,
+) -> None:
+    """Hand FILE in as a subject and have it measured; exit 1 unless it passed."""
+    with client_for(url) as client:
+        version = client.hand_in(
+            project=client.project(project), name=name or file.stem, filename=file.name, data=file.read_bytes()
+        )
+        made = client.ask(
+            version["id"],
+            protocol=protocol,
+            visibility="public" if public else "private",
+            parameters={key: whole(value) for key, value in map(pair, parameters)},
+        )
+        Out(as_json).note(f"Trial {made['id']} of {version['subject_name']} is {made['state']}.")
+        if no_wait:
+            _tell_trial(made, as_json)
+            return
+        _tell_trial(_wait(client, made["id"]), as_json)
+
+
+def _wait(client: Client, trial_id: str) -> Mapping[str, Any]:
+    limit = time.monotonic() + TRIAL_SECONDS_MAX
+    while (row := client.trial(trial_id))["state"] not in TRIAL_ENDED:
+        if time.monotonic() > limit:
+            raise bad_input(
+                f"The trial has not ended after {TRIAL_SECONDS_MAX} s; see bitgoeul trial show {trial_id}"
+            )
+        time.sleep(FOLLOW_SECONDS)
+    return row
+
+
+@trial.command("show")
+@click.argument("trial_id")
+@remote_options
+@json_option
+def trial_show(trial_id: str, url: str | None, as_json: bool) -> None:
+    """A trial's state, verdict and reasons; exit 1 when it ended and did not pass."""
+    with client_for(url) as client:
+        _tell_trial(client.trial(trial_id), as_json)
+
+
+def _tell_trial(row: Mapping[str, Any], as_json: bool) -> None:
+    marks = {True: "held  ", False: "FAILED", None: "      "}
+    lines = [f"{marks[reason['passed']]}  {reason['text']}" for reason in row.get("reasons", [])]
+    head = f"{row['id']}  {row['state']}  {row['outcome'] or ''}  {row['evidence_digest']}".rstrip()
+    Out(as_json).row(row, "\n".join([*lines, head]))
+    failed = row["outcome"] not in (None, "PASSED", "WARNED")
+    raise click.exceptions.Exit(FINDINGS if failed else 0)
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``name=value`` in two."""
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise bad_input(f"“{text}” is not NAME=VALUE.")
+    return name, value
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise bad_input(f"“{text}” is not a whole number.") from None
+
+
+COMMANDS: tuple[click.Command, ...] = (sign_in, job, trial)
