@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
@@ -28,7 +29,7 @@ def is_digest(text: str) -> bool:
     return len(text) == 64 and HEX.issuperset(text)
 
 
-def _rows() -> QuerySet[Evidence, dict[str, object]]:
+def _rows() -> QuerySet[Any, Any]:
     """Evidence with its current visibility, log position and invalidation, in one query."""
     changes = EvidenceVisibility.objects.filter(evidence=OuterRef("pk")).order_by("-version")
     log = EvidenceLog.objects.filter(evidence=OuterRef("pk"))
@@ -50,19 +51,17 @@ def _public(at: datetime) -> Q:
     return Q(seen_by=str(Visibility.PUBLIC)) & (Q(seen_from=None) | Q(seen_from__lte=at))
 
 
-def _view(row: Mapping[str, object], at: datetime) -> EvidenceView:
-    visibility = Visibility(str(row["seen_by"]))
-    embargo = row["seen_from"]
-    assert embargo is None or isinstance(embargo, datetime)
+def _view(row: Mapping[str, Any], at: datetime) -> EvidenceView:
+    visibility, embargo = Visibility(row["seen_by"]), row["seen_from"]
     return EvidenceView(
-        **{name: row[name] for name in PLAIN},  # type: ignore[arg-type]
-        verdict=Outcome(str(row["outcome"])),
+        **{name: row[name] for name in PLAIN},
+        verdict=Outcome(row["outcome"]),
         visibility=visibility,
         embargo_until=embargo,
         public=visibility is Visibility.PUBLIC and (embargo is None or embargo <= at),
-        organisations=tuple(UUID(one) for one in row["seen_by_organisations"]),  # type: ignore[attr-defined]
-        visibility_version=int(str(row["seen_version"])),
-        invalidated_because=str(row["invalidated_because"] or ""),
+        organisations=tuple(UUID(one) for one in row["seen_by_organisations"]),
+        visibility_version=row["seen_version"],
+        invalidated_because=row["invalidated_because"] or "",
     )
 
 
