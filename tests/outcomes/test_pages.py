@@ -86,3 +86,17 @@ def test_no_page_grows_with_its_claims(client, loaded, issue, deliver):
     deliver()
     assert [count(address) for address in addresses] == few
     assert max(few) <= 10
+
+
+def test_the_figures_as_a_workbook_keep_the_registers_apart(client, loaded, issue, deliver):
+    from io import BytesIO
+
+    import openpyxl
+
+    issue()
+    deliver()
+    sheet = openpyxl.load_workbook(BytesIO(client.get("/figures.xlsx").content)).active
+    rows = [row for row in sheet.values if row[0] == "AI 반도체 실증"]
+    assert len(rows) == 3
+    assert [row[6] for row in rows] == [1, None, None]
+    assert rows[0][1] == "10"

@@ -10,5 +10,6 @@ app_name = "outcomes"
 
 urlpatterns = [
     path("figures/", views.figures, name="figures"),
+    path("figures.xlsx", views.figures_xlsx, name="figures_xlsx"),
     path("figures/<slug:code>/", views.figure, name="figure"),
 ]

@@ -34,6 +34,7 @@ from .words import said_from
 from .workdays import working_days_left
 
 OPEN_CALLS_MAX = 200
+EXPORT_MAX = 5_000
 
 
 def current_calls() -> QuerySet[CallVersion]:
@@ -108,8 +109,9 @@ def view_of(row: Application) -> ApplicationView:
     return views_of([row])[0]
 
 
-def views_of(rows: Sequence[Application]) -> list[ApplicationView]:
+def views_of(rows: Iterable[Application]) -> list[ApplicationView]:
     """The views of many rows in a fixed number of queries."""
+    rows = list(rows)
     ids = [row.id for row in rows]
     names = accounts.organisations({row.organisation_id for row in rows})
     decisions = {
@@ -170,6 +172,12 @@ def reference(id: UUID) -> str:
     return id.hex[-8:].upper()
 
 
+def applications_to_export(*, actor: Actor) -> list[ApplicationView]:
+    """The newest applications of the actor's organisations, at most 5,000, for a workbook."""
+    rows = Application.objects.filter(organisation__in=list(actor.organisation_roles))
+    return views_of(rows.order_by("-created_at", "-id")[:EXPORT_MAX])
+
+
 def applications(*, actor: Actor, number: int = 1) -> Page[ApplicationView]:
     """One page of the applications of the actor's organisations, newest first."""
     mine = list(actor.organisation_roles)
@@ -226,6 +234,13 @@ def waiting(*, actor: Actor, number: int = 1) -> Page[tuple[AgreementView, Appli
     signed = Exists(Signature.objects.filter(agreement=OuterRef("pk"), side=Side.APPLICANT.value))
     rows = _unsigned(Side.OPERATOR).annotate(ready=signed).order_by("-ready", "sign_by", "id")
     return _with_applications(page_of(rows.select_related("application"), number))
+
+
+def waiting_to_export(*, actor: Actor) -> list[tuple[AgreementView, ApplicationView]]:
+    """What the operator has not signed, the next deadline first, at most 5,000, for a workbook."""
+    accounts.require(actor=actor, verb="programmes.view_waiting", thing=Thing("installation", "agreements"))
+    rows = list(_unsigned(Side.OPERATOR).select_related("application").order_by("sign_by", "id")[:EXPORT_MAX])
+    return list(_with_applications(Page(rows, 1, EXPORT_MAX, len(rows))).items)
 
 
 def to_sign(*, actor: Actor, number: int = 1) -> Page[tuple[AgreementView, ApplicationView]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import agreements, applications, calls, start
+from .views import agreements, applications, calls, start, workbooks
 
 app_name = "programmes"
 
@@ -18,9 +18,11 @@ urlpatterns = [
     path("calls/<slug:code>/", calls.call, name="call"),
     path("calls/<slug:code>/apply/", applications.apply, name="apply"),
     path("applications/", applications.applications, name="applications"),
+    path("applications.xlsx", workbooks.applications, name="applications_xlsx"),
     path("applications/<uuid:id>/", applications.application, name="application"),
     path("applications/<uuid:id>/withdraw/", applications.withdraw, name="withdraw"),
     path("agreements/", agreements.agreements, name="agreements"),
+    path("agreements.xlsx", workbooks.waiting, name="waiting_xlsx"),
     path("agreements/<uuid:id>/", agreements.agreement, name="agreement"),
     path("agreements/<uuid:id>/sign/", agreements.sign, name="sign"),
     path("agreements/<uuid:id>/text/", agreements.text, name="agreement_text"),
