@@ -40,7 +40,7 @@ class Watched:
         wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         if wide > 0:
             self.problems.append(f"{self.page.url} is {wide} px wider than the window")
-        assert self.problems == []
+        assert not self.problems, "\n".join(self.problems)
 
 
 @pytest.fixture(scope="session")
