@@ -66,8 +66,14 @@ def _counts() -> dict[str, Counts]:
     )
     found: dict[str, Counts] = {figure: {**NOTHING, "at": at} for figure, at in changed.items()}
     for row in rows:
-        figure = row.pop("claim__figure")
-        found[figure] = {**found[figure], **row}
+        figure = row["claim__figure"]
+        found[figure] = {
+            "evidence": row["evidence"],
+            "subject_version": row["subject_version"],
+            "project": row["project"],
+            "organisation": row["organisation"],
+            "at": found[figure]["at"],
+        }
     return found
 
 
