@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from .models.evidence import Evidence, EvidenceInvalidation, EvidenceLog, Eviden
 from .statement import FILE_BYTES_MAX, RUNNER, LogPosition, TrialFacts, build_statement, seal_file
 
 MEDIA_TYPE = "application/json"
+KEPT_UNTIL = datetime(9999, 12, 31, tzinfo=UTC)  # evidence is invalidated, never deleted
 # Each lost race for a position costs one attempt; more than this many at once is not load but a fault.
 ATTEMPTS_AT_A_POSITION = 20
 ORGANISATIONS_NAMED_MAX = 50
@@ -82,6 +83,7 @@ def _issue(
     key, position = centre_key(), next_position()
     data = seal_file(build_statement(facts, record, position, {RUNNER: key}), record, [key])
     digest = content.put_bytes(data, media_type=MEDIA_TYPE, limit_bytes=FILE_BYTES_MAX).digest
+    content.retain(digest, until=KEPT_UNTIL)
     row = Evidence.objects.create(
         id=id,
         digest=digest,

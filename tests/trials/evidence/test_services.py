@@ -11,6 +11,7 @@ from django.db.utils import DatabaseError
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit.models import Event, Message
+from bitgoeul.content import facade as content
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict, NotAllowed, NotFound, Unavailable
 from bitgoeul.kernel.ids import new_id
@@ -36,6 +37,13 @@ def test_issued_evidence_verifies_with_the_published_key(issue, owner, settings)
     assert result.valid
     assert result.statement["predicate"]["log"] == {"sequence": 1, "previous": "0" * 64}
     assert (view.keyid, view.verdict, view.size) == (key.keyid, Outcome.PASSED, len(data))
+
+
+def test_the_file_is_kept_for_good(issue) -> None:
+    view = issue()
+    kept = content.blobs([view.digest])[view.digest]
+    assert kept.retain_until is not None
+    assert kept.retain_until.year == 9999
 
 
 def test_the_same_judgement_again_gives_the_same_evidence(judged) -> None:
@@ -122,8 +130,6 @@ def test_what_was_tampered_with_is_found(issue, change: str, check: str) -> None
 
 
 def test_a_damaged_file_is_found(issue, settings) -> None:
-    from bitgoeul.content import facade as content
-
     view = issue()
     path = content.path_of(view.digest)
     data = bytearray(path.read_bytes())
