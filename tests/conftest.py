@@ -9,6 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
+# Before pytest-django reads the settings, so that no test writes into a real home.
 os.environ["BITGOEUL_HOME"] = tempfile.mkdtemp(prefix="bitgoeul-test-")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
 
@@ -20,6 +21,13 @@ ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "gwangju"
 
 pytest_plugins: list[str] = ["installation"]
+
+
+def pytest_configure() -> None:
+    """Load Django on the private home; pytest-django then finds it loaded."""
+    import django
+
+    django.setup()
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_sign_up_confirms_by_mail_and_signs_in(client, settings):
     }
     response = client.post("/accounts/signup/", form)
     assert response.status_code == 302, response.content.decode()[:2000]
-    link = re.search(r"/accounts/confirm-email/\S+", outbox.outbox[-1].body).group()
+    link = re.search(r"^http://testserver(/accounts/confirm-email/\S+)$", outbox.outbox[-1].body, re.M).group(1)
     assert client.post(link).status_code == 302
     assert client.get("/api/v1/me").json()["name"] == "도라지"
 
