@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
 JOBS_PER_ROUND = 3
 CHILDREN = ("web", "worker", "follower")
-ENDED = {"succeeded", "failed", "timed_out", "cancelled", "refused"}
+ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "REFUSED"}
 CODE = "import time; t = time.monotonic()\nwhile time.monotonic() - t < {seconds}: pass\nprint('done')"
 
 
@@ -91,7 +91,7 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(stopped_installation
         for job_id in fresh:
             wait_for(lambda job_id=job_id: insist(lambda: client.job(job_id))["state"] in ENDED, 90)
     found = [insist(lambda job_id=job_id: client.job(job_id)) for job_id in jobs]
-    assert {job["state"] for job in found} == {"succeeded"}, (seed, found, installation.said())
+    assert {job["state"] for job in found} == {"SUCCEEDED"}, (seed, found, installation.said())
     _charged_once(client, project, found, seed)
     for name in ("ledger", "audit"):
         done = installation.run(name, "verify", "--json")
@@ -128,11 +128,11 @@ def test_jobs_outlive_a_restart_that_is_meant_to_keep_them(stopped_installation,
         "limits": {"cores": 1, "memory_mib": 256, "wall_seconds": 60},
     }
     client.call("POST", "/api/v1/jobs", json=body)
-    wait_for(lambda: client.job(body["id"])["state"] == "running", 20)
+    wait_for(lambda: client.job(body["id"])["state"] == "RUNNING", 20)
     done = installation.run("restart")
     assert done.returncode == 0, done.stderr
     job = wait_for(lambda: (job := insist(lambda: client.job(body["id"])))["state"] in ENDED and job, 40)
-    assert job["state"] == "succeeded", job
+    assert job["state"] == "SUCCEEDED", job
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGKILL])
@@ -147,7 +147,7 @@ def test_a_running_job_does_not_outlive_the_platform(stopped_installation, proje
         "limits": {"cores": 1, "memory_mib": 256, "wall_seconds": 600},
     }
     client.call("POST", "/api/v1/jobs", json=body)
-    wait_for(lambda: client.job(body["id"])["state"] == "running", 20)
+    wait_for(lambda: client.job(body["id"])["state"] == "RUNNING", 20)
     installation.process.send_signal(stop)
     installation.process.wait(timeout=30)
     wait_for(lambda: processes_of(installation.home) == [], 15)
@@ -155,7 +155,7 @@ def test_a_running_job_does_not_outlive_the_platform(stopped_installation, proje
     job = wait_for(
         lambda: (job := client_again(installation, client).job(body["id"]))["state"] in ENDED and job, 30
     )
-    assert job["state"] != "succeeded"
+    assert job["state"] != "SUCCEEDED"
     assert json.dumps(job["charged"])
     assert installation.run("ledger", "verify").returncode == 0
 
