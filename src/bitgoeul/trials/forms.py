@@ -82,9 +82,10 @@ class TrialForm(forms.Form):
         self.fields["protocol"].initial = protocol.digest
         for name, rule in protocol.definition["parameters"]["properties"].items():
             bounds = gettext("From {low} to {high}.").format(low=rule["minimum"], high=rule["maximum"])
+            title, description = rule["title"], rule["description"]
             self.fields[name] = forms.IntegerField(
-                label=gettext(rule["title"]),
-                help_text=f"{gettext(rule['description'])} {bounds}",
+                label=gettext(title),
+                help_text=f"{gettext(description)} {bounds}",
                 initial=rule["default"],
                 min_value=rule["minimum"],
                 max_value=rule["maximum"],
