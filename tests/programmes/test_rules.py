@@ -94,10 +94,10 @@ def test_the_value_is_written_into_the_sentence(body):
 def test_a_request_above_the_cap_is_refused_in_words(body):
     tier = body.tiers[0]
     cap = tier.resources[0].cap
-    fine, bad = rules.caps(tier, {"cpu-core": cap}), rules.caps(tier, {"cpu-core": cap + 1})
+    fine, bad = rules.caps(body, tier, {"cpu-core": cap}), rules.caps(body, tier, {"cpu-core": cap + 1})
     assert rules.conclude(fine) is True
     assert rules.conclude(bad) is False
-    assert str(cap) in str(bad[0].text)
+    assert bad[0].text.ko.startswith("CPU 코어 시간 신청량이 한도(10 코어·시간)를 넘습니다.")
 
 
 @given(st.integers(0, 10**12), st.lists(st.integers(1, 100), max_size=4))

@@ -16,6 +16,7 @@ from bitgoeul.programmes import facade, services
 from bitgoeul.programmes.errors import BadAnswer, BadCall, CallClosed, PathNotSupported, SameSigner, WrongDigest
 from bitgoeul.programmes.facade import ApplicationState, Side
 from bitgoeul.programmes.models import Agreement, Application, CallVersion, Decision, Signature
+from bitgoeul.programmes.workdays import is_working_day
 from bitgoeul.resources import facade as resources
 
 from .conftest import ANSWERS, CALLS, FIELDS, TITLE, call_data
@@ -52,6 +53,7 @@ class TestCalls:
         versions = CallVersion.objects.filter(code="quick-start").order_by("number")
         assert [one.number for one in versions] == [1, 2]
         assert versions[1].closes_at > later + timedelta(days=30)
+        assert is_working_day(versions[1].closes_at.date())
 
     def test_changed_data_is_a_new_version_and_the_old_one_stays(self, catalogue):
         first = facade.load_call(actor=SYSTEM, data=call_data())

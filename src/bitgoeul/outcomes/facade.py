@@ -12,6 +12,7 @@ from .services import (
     look_again,
 )
 from .types import Bound, ClaimView, Counted, EvidenceFacts, FigureView, Report, VerifiedValue
+from .words import reported
 
 __all__ = [
     "Bound",
@@ -30,5 +31,6 @@ __all__ = [
     "load_indicators",
     "look_again",
     "public_figures",
+    "reported",
     "withdrawn_count",
 ]

@@ -24,9 +24,9 @@ class Bound(StrEnum):
 
 
 BOUND_WORDS = {
-    Bound.EXACT: "{value}",
-    Bound.ABOUT: N_("about {value}"),
-    Bound.MORE_THAN: N_("more than {value}"),
+    Bound.EXACT: N_("{value} {unit}"),
+    Bound.ABOUT: N_("about {value} {unit}"),
+    Bound.MORE_THAN: N_("more than {value} {unit}"),
 }
 
 
@@ -52,10 +52,9 @@ class Report(Data):
     source: Words
     note: Words | None = None
 
-    @property
-    def shown(self) -> Text:
-        """The value with how exactly it was reported: ``about 2,200``."""
-        return Text(BOUND_WORDS[self.bound], {"value": self.value})
+    def shown(self, language: str | None) -> Text:
+        """The value with its unit and how exactly it was reported: ``about 2,200 projects``."""
+        return Text(BOUND_WORDS[self.bound], {"value": self.value, "unit": self.unit.in_language(language)})
 
 
 class FigureData(Data):

@@ -13,6 +13,7 @@ from bitgoeul.web.facade import page_number
 
 from . import queries
 from .types import FigureView
+from .words import reported
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -40,8 +41,7 @@ def figures_xlsx(request: HttpRequest) -> HttpResponse:
     """All figures as a workbook: a row for each report, the verified value in columns of its own."""
     columns = [
         Column(gettext("Figure"), 28),
-        Column(gettext("Reported"), 16),
-        Column(gettext("Unit"), 12),
+        Column(gettext("Reported"), 24),
         Column(gettext("As of"), 16),
         Column(gettext("Note"), 32),
         Column(gettext("Source"), 48),
@@ -58,10 +58,10 @@ def figures_xlsx(request: HttpRequest) -> HttpResponse:
 def _rows(view: FigureView) -> list[list[Cell]]:
     """One row a report; the verified value stands in the first row only, so that nobody adds it twice."""
     label = say(view.label)
-    reported: list[list[Cell]] = [
-        [label, say(one.shown), say(one.unit), one.as_of, say(one.note), say(one.source)] for one in view.reports
-    ] or [[label, None, None, None, None, None]]
+    reports: list[list[Cell]] = [
+        [label, reported(one), one.as_of, say(one.note), say(one.source)] for one in view.reports
+    ] or [[label, None, None, None, None]]
     verified: list[Cell] = [None, None, None]
     if view.verified:
         verified = [view.verified.value, say(view.verified.unit), say(view.verified.rule)]
-    return [[*row, *(verified if number == 0 else [None, None, None])] for number, row in enumerate(reported)]
+    return [[*row, *(verified if number == 0 else [None, None, None])] for number, row in enumerate(reports)]

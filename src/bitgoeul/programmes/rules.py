@@ -112,22 +112,22 @@ def _reason(rule: Rule, facts: Facts) -> Reason:
     return Reason(rule.code, passed, filled)
 
 
-def caps(tier: Tier, requested: Mapping[str, int]) -> tuple[Reason, ...]:
+def caps(body: CallBody, tier: Tier, requested: Mapping[str, int]) -> tuple[Reason, ...]:
     """For each resource of the tier: is the request within its cap?"""
     return tuple(
-        Reason(
-            f"cap-{line.resource}",
-            requested[line.resource] <= line.cap,
-            Text(N_("The request for “{resource}” is within the limit of this tier."), {"resource": line.resource})
-            if requested[line.resource] <= line.cap
-            else Text(
-                N_("The request for “{resource}” is above the limit of this tier ({cap} {unit})."),
-                {"resource": line.resource, "cap": line.cap, "unit": line.unit},
-            ),
-        )
-        for line in tier.resources
-        if line.resource in requested
+        _cap(body, line, requested[line.resource]) for line in tier.resources if line.resource in requested
     )
+
+
+def _cap(body: CallBody, line: TierResource, amount: int) -> Reason:
+    within = amount <= line.cap
+    words = body.caps.passed if within else body.caps.failed
+
+    def filled(text: str, language: str) -> str:
+        cap = f"{line.shown.count(line.cap)} {line.shown.label.in_language(language)}"
+        return text.replace("{resource}", line.label.in_language(language)).replace("{cap}", cap)
+
+    return Reason(f"cap-{line.resource}", within, Words(ko=filled(words.ko, "ko"), en=filled(words.en, "en")))
 
 
 def conclude(reasons: Iterable[Reason]) -> bool | None:

@@ -188,6 +188,13 @@ class Tier(Data):
     discounts: Annotated[tuple[Discount, ...], Field(max_length=20)] = ()
 
 
+class CapWords(Data):
+    """The sentences about a requested amount and its cap; ``{resource}`` and ``{cap}`` are filled in."""
+
+    passed: Words
+    failed: Words
+
+
 class Agreement(Data):
     """The agreement template in both languages; the Korean text binds, the English one informs.
 
@@ -211,6 +218,7 @@ class CallBody(Data):
     closes_at: AwareDatetime
     tiers: Annotated[tuple[Tier, ...], Field(min_length=1, max_length=20)]
     fields: Annotated[tuple[CallField, ...], Field(max_length=40)]
+    caps: CapWords
     agreement: Agreement
 
     @model_validator(mode="after")

@@ -154,7 +154,7 @@ def _decide_by_rule(row: Application, body: CallBody, tier: Tier) -> None:
     """
     organisation = accounts.organisations([row.organisation_id])[row.organisation_id]
     facts = decision_facts(organisation, row.answers, row.fields, row.requested)
-    reasons = (*rules.evaluate(tier.rules, facts), *rules.caps(tier, row.requested))
+    reasons = (*rules.evaluate(tier.rules, facts), *rules.caps(body, tier, row.requested))
     selected = rules.conclude(reasons) is True
     decider = Actor.system(DECIDER)
     Decision.objects.create(

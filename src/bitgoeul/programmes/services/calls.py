@@ -23,7 +23,7 @@ from ..agreements import check_template
 from ..errors import BadCall
 from ..models import CallVersion
 from ..types import CallBody, OpenCall
-from ..workdays import SEOUL, seoul_day
+from ..workdays import SEOUL, add_working_days, seoul_day
 
 RENEW_BEFORE_DAYS = 3
 
@@ -104,7 +104,10 @@ def _load_file(actor: Actor, path: Path) -> OpenCall:
 
 
 def _dated(data: Mapping[str, Any], moment: datetime) -> dict[str, object]:
-    """The data with its window, counted in days from ``moment`` in Seoul, replaced by opening and closing."""
+    """The data with its window, counted in days from ``moment`` in Seoul, replaced by opening and closing.
+
+    It closes on a working day.
+    """
     if "window" not in data:
         return dict(data)
     rest = {key: value for key, value in data.items() if key != "window"}
@@ -116,5 +119,6 @@ def _dated(data: Mapping[str, Any], moment: datetime) -> dict[str, object]:
         ) from error
     today = seoul_day(moment)
     opens = datetime.combine(today - timedelta(days=ago), time(9), SEOUL)
-    closes = datetime.combine(today + timedelta(days=span), time(18), SEOUL)
+    last = add_working_days(today + timedelta(days=span - 1), 1)
+    closes = datetime.combine(last, time(18), SEOUL)
     return {**rest, "opens_at": rfc3339(opens), "closes_at": rfc3339(closes)}
