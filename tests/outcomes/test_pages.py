@@ -19,8 +19,8 @@ def test_both_registers_stand_side_by_side(client, loaded, issue, deliver):
     issue()
     deliver()
     page = text_of(client.get("/figures/"))
-    assert "약 2,200건" in page
-    assert "470개사 이상" in page
+    assert "약 2,200 건" in page
+    assert "470 개사 이상" in page
     assert "이 설치에서 검증된 값" in page
     assert "세는 규칙 없음" in page
 
@@ -99,4 +99,4 @@ def test_the_figures_as_a_workbook_keep_the_registers_apart(client, loaded, issu
     rows = [row for row in sheet.values if row[0] == "AI 반도체 실증"]
     assert len(rows) == 3
     assert [row[5] for row in rows] == [1, None, None]
-    assert rows[0][1] == "10개사"
+    assert rows[0][1] == "10 개사"
