@@ -146,6 +146,18 @@ def translated(loaded: Mapping[Path, Catalog]) -> dict[Key, str]:
     return known
 
 
+def ambiguous(loaded: Mapping[Path, Catalog]) -> dict[Key, set[str]]:
+    """Messages that two rooms translate differently: Django would show one of the two in both places.
+
+    A message context (``pgettext``, ``{% translate … context … %}``) or another English tells them apart.
+    """
+    seen: dict[Key, set[str]] = {}
+    for path, catalogue in loaded.items():
+        for key, text in translated({path: catalogue}).items():
+            seen.setdefault(key, set()).add(text)
+    return {key: texts for key, texts in seen.items() if len(texts) > 1}
+
+
 def places(text: str) -> set[str]:
     """The names a text leaves open."""
     return {a or b for a, b in PLACE.findall(text)}
@@ -161,6 +173,7 @@ def problems(source: Path = SOURCE) -> list[str]:
         extra = places(known.get(key, "")) ^ allowed if key in known else set()
         if extra and not (entry.plural and extra <= allowed):
             lines.append(f"other places {sorted(extra)}: {entry.msgid!r} ({entry.places[0]})")
+    lines += [f"two Koreans: {key[1]!r} ({', '.join(sorted(texts))})" for key, texts in ambiguous(loaded).items()]
     for path, catalogue in loaded.items():
         fuzzy = [str(message.id) for message in catalogue if message.id and message.fuzzy]
         lines += [f"fuzzy: {msgid!r} ({path.relative_to(source.parent)})" for msgid in fuzzy]

@@ -84,5 +84,19 @@ def test_a_translation_may_stand_in_another_room(tree):
     assert messages.collect(tree)[(None, "Shared")].rooms == {"site"}
 
 
+def test_two_rooms_may_not_translate_one_text_differently(tree):
+    (tree / "room" / "views.py").write_text("a = N_('Change')\n")
+    catalogue(tree, 'msgid "Change"\nmsgstr "고치기"\n')
+    other = tree / "other" / "locale" / "ko" / "LC_MESSAGES"
+    other.mkdir(parents=True)
+    (other / "django.po").write_text(
+        'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\nmsgid "Change"\nmsgstr "증감"\n',
+        encoding="utf-8",
+    )
+    assert [line for line in messages.problems(tree) if line.startswith("two Koreans")] == [
+        "two Koreans: 'Change' (고치기, 증감)"
+    ]
+
+
 def test_every_text_of_the_platform_has_its_korean():
     assert messages.problems() == []

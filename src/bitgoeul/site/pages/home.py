@@ -35,6 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "projects": project_rows(page.items),
         "applications": application_rows(actor),
         "application_machine": programmes.APPLICATION,
+        "trial_machine": trials.TRIAL,
         "start_url": reverse("programmes:start"),
     }
     return no_store(render(request, "site/pages/home.html", context))
@@ -108,5 +109,6 @@ def project_row(
         deadline=min((one.ends_at for one in active), default=None),
         trial_name=trial.subject_name if trial else "",
         trial_url=reverse("trials:trial", args=[trial.id]) if trial else "",
+        trial_state=str(trial.state) if trial else "",
         verdict=str(trial.outcome) if trial and trial.outcome else None,
     )

@@ -96,6 +96,7 @@ class ProjectRow:
     deadline: datetime | None
     trial_name: str
     trial_url: str
+    trial_state: str
     verdict: str | None
 
 
