@@ -1,1 +1,1 @@
-"""Jobs, the engine port and metering."""
+"""Jobs: what is asked, held, run by an engine, followed, metered, settled and kept."""

@@ -74,10 +74,10 @@ class LocalEngine:
 
     def submit(self, spec: JobSpec) -> Handle:
         """See the port. The job's directory appears complete in one step, so a crash leaves all or nothing."""
-        refuse_what_never_fits(spec, self.config)
         known = self._known(spec)
         if known is not None:
             return known
+        refuse_what_never_fits(spec, self.config)
         return self._admit(spec, self._stage(spec))
 
     def poll(self, handles: Sequence[Handle]) -> list[Observation]:

@@ -1,0 +1,37 @@
+"""What other rooms may ask of the compute room."""
+
+from __future__ import annotations
+
+from .events import JOB_FINISHED
+from .logs import read_log
+from .origins import register_origin
+from .ports import Limits
+from .queries import artefacts, job, job_views, jobs
+from .services import cancel_job, estimate, follow_once, submit_job, write_off_job
+from .states import MACHINE as JOB
+from .states import JobState
+from .types import ArtefactView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin
+
+__all__ = [
+    "JOB",
+    "JOB_FINISHED",
+    "ArtefactView",
+    "JobRequest",
+    "JobState",
+    "JobView",
+    "Limits",
+    "LogChunk",
+    "NotEnoughLeft",
+    "Origin",
+    "artefacts",
+    "cancel_job",
+    "estimate",
+    "follow_once",
+    "job",
+    "job_views",
+    "jobs",
+    "read_log",
+    "register_origin",
+    "submit_job",
+    "write_off_job",
+]

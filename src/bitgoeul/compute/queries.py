@@ -1,0 +1,118 @@
+"""Reading jobs, in bulk and with the reader's rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from uuid import UUID
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.kernel.errors import NotFound
+from bitgoeul.kernel.text import Text
+from bitgoeul.web.facade import Page, page_of
+
+from .models import Cluster, Job, JobArtefact, JobHold
+from .states import JobState
+from .types import ArtefactView, JobRequest, JobView, Origin
+
+PER_PAGE = 20
+
+
+def thing_of(job: Job | JobView) -> accounts.Thing:
+    """What rights on a job are asked about."""
+    return accounts.Thing("job", str(job.id), project_id=job.project_id)
+
+
+def default_cluster() -> Cluster:
+    """The cluster that takes jobs which name none: the first enabled one; NotFound when there is none."""
+    cluster = Cluster.objects.filter(enabled=True).order_by("code").first()
+    if cluster is None:
+        raise NotFound()
+    return cluster
+
+
+def checked_job(actor: accounts.Actor, job_id: UUID, verb: str = "compute.view_job") -> Job:
+    """The row when the actor may ``verb`` it; NotFound for what they may not see."""
+    job = Job.objects.filter(pk=job_id).first()
+    if job is None:
+        raise NotFound()
+    accounts.require(actor=actor, verb=verb, thing=thing_of(job))
+    return job
+
+
+def job(*, actor: accounts.Actor, job_id: UUID) -> JobView:
+    """One job."""
+    return views([checked_job(actor, job_id)])[0]
+
+
+def jobs(*, actor: accounts.Actor, project_id: UUID, page: int = 1, per_page: int = PER_PAGE) -> Page[JobView]:
+    """A project's jobs, newest first; four queries whatever their number."""
+    project = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="compute.view_project", thing=project.thing)
+    rows = page_of(Job.objects.filter(project_id=project_id).order_by("-submitted_at", "-pk"), page, per_page)
+    return Page(views(rows.items), rows.number, rows.per_page, rows.total)
+
+
+def job_views(ids: Iterable[UUID]) -> Mapping[UUID, JobView]:
+    """Jobs by id; unchecked, for joins with things already checked."""
+    return {view.id: view for view in views(list(Job.objects.filter(pk__in=set(ids))))}
+
+
+def views(rows: Iterable[Job]) -> list[JobView]:
+    """Rows as other rooms see them, with their holds and outputs, in two queries for all."""
+    rows = list(rows)
+    ids = [row.pk for row in rows]
+    held: dict[UUID, dict[str, int]] = {pk: {} for pk in ids}
+    for job_id, unit, amount in JobHold.objects.filter(job__in=ids).values_list("job_id", "unit", "amount"):
+        held[job_id][unit] = held[job_id].get(unit, 0) + amount
+    outputs: dict[UUID, dict[str, str]] = {pk: {} for pk in ids}
+    kept = JobArtefact.objects.filter(job__in=ids, role="output").order_by("name")
+    for job_id, name, digest in kept.values_list("job_id", "name", "blob_id"):
+        outputs[job_id][name] = digest
+    return [view(row, held[row.pk], outputs[row.pk]) for row in rows]
+
+
+def view(row: Job, held: Mapping[str, int], outputs: Mapping[str, str]) -> JobView:
+    """One row as other rooms see it."""
+    origin = Origin(row.origin_kind, row.origin_id, row.origin_label) if row.origin_kind else None
+    return JobView(
+        id=row.pk,
+        project_id=row.project_id,
+        name=row.name,
+        state=JobState(row.state),
+        request=JobRequest.from_json(row.request),
+        submitted_at=row.submitted_at,
+        submitted_by=row.submitted_by,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        exit_code=row.exit_code,
+        reason=Text.from_json(row.reason) if row.reason else None,
+        charged=dict(row.charged),
+        held={} if row.ended_at else dict(held),
+        artefacts=dict(outputs),
+        origin=origin,
+        cluster=row.cluster_id,
+        environment=dict(row.environment),
+        measured=dict(row.measured),
+        stopping=row.cancel_requested_at is not None and row.ended_at is None,
+    )
+
+
+def artefacts(*, actor: accounts.Actor, job_id: UUID) -> list[ArtefactView]:
+    """The files a job left, logs first."""
+    row = checked_job(actor, job_id)
+    rows = JobArtefact.objects.filter(job=row).select_related("blob").order_by("role", "name")
+    return [ArtefactView(each.name, each.role, each.blob_id, each.blob.size, each.truncated) for each in rows]
+
+
+def artefact(*, actor: accounts.Actor, job_id: UUID, role: str, name: str) -> ArtefactView:
+    """One file a job left; NotFound when it left none of that name."""
+    for each in artefacts(actor=actor, job_id=job_id):
+        if (each.role, each.name) == (role, name):
+            return each
+    raise NotFound()
+
+
+def inputs_of_project(project_id: UUID, digests: Iterable[str]) -> set[str]:
+    """Those of ``digests`` that jobs of the project left, and which its people may therefore use again."""
+    found = JobArtefact.objects.filter(job__project_id=project_id, blob_id__in=set(digests))
+    return set(found.values_list("blob_id", flat=True))

@@ -1,0 +1,238 @@
+"""The follower's step: hand jobs over, see where they stand, end them.
+
+Whatever moment a follower is killed at, the next one finds the truth in the database and asks the engine again:
+a claim is written before the engine is called, the engine takes a job once however often it is submitted, files
+are stored by digest before the end is written, and the end is one transaction. No engine is called inside one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.audit import facade as audit
+from bitgoeul.content import facade as content
+from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.errors import Conflict, DomainError, WrongState
+from bitgoeul.kernel.text import N_, Text
+
+from .. import rules
+from ..engines import engine_of
+from ..models import Cluster, Job
+from ..ports import Engine, EngineRefused, Forgetter, Handle, JobSpec, Observation, Phase
+from ..states import IN_ENGINE, LISTED, UNFINISHED, JobState
+from ..types import JobRequest
+from .collecting import collect
+from .ending import end_unused, end_used, origin_json
+
+FOLLOWER = accounts.Actor.system("follower").id
+LEASE = timedelta(seconds=15)
+RETRY = timedelta(seconds=5)
+UNLISTED = timedelta(seconds=10)
+TIDY_SECONDS = 60.0
+TIDY_MAX = 200
+
+log = logging.getLogger(__name__)
+_tidied: dict[str, float] = {}
+
+
+def follow_once(limit: int = 20) -> int:
+    """One step for every cluster; how much changed. At most ``limit`` jobs are handed over, or asked for at once.
+
+    Any number of processes may do it at the same time. A cluster that cannot be asked is left for the next step.
+    """
+    changed = 0
+    for cluster in Cluster.objects.filter(enabled=True).order_by("code"):
+        try:
+            engine = engine_of(cluster)
+            changed += hand_over(engine, cluster, limit)
+            changed += look(engine, cluster, limit)
+            tidy(engine, cluster)
+        except DomainError as error:
+            log.warning("cluster %s: %s", cluster.code, error)
+    return changed
+
+
+# --- handing over
+
+
+def hand_over(engine: Engine, cluster: Cluster, limit: int) -> int:
+    """Claim queued jobs, and those whose follower died between claim and hand-over, and submit them."""
+    waiting = Job.objects.filter(cluster=cluster, state=JobState.QUEUED).order_by("submitted_at", "pk")
+    claimed = [row for row in waiting[:limit] if _claim(row)]
+    moment = now()
+    forsaken = Job.objects.filter(
+        cluster=cluster, state=JobState.SUBMITTED, handle__isnull=True, lease_until__lt=moment
+    ).order_by("submitted_at", "pk")
+    claimed += [row for row in forsaken[:limit] if _claim_again(row)]
+    for row in claimed:
+        _submit(engine, row)
+    return len(claimed)
+
+
+def _claim(row: Job) -> bool:
+    """Win a queued job; refuse one whose hold would end before it does."""
+    try:
+        if rules.waited_too_long(row.submitted_at, now()):
+            end_unused(row, "refuse", Text(N_("The job waited too long and was given up.")), actor=FOLLOWER)
+            return False
+        audit.advance(
+            row,
+            "submit",
+            actor=FOLLOWER,
+            changes={"lease_until": now() + LEASE},
+            payload={"origin": origin_json(row)},
+        )
+    except WrongState:  # another follower was faster, or it was cancelled
+        return False
+    return True
+
+
+def _claim_again(row: Job) -> bool:
+    """Win a job whose claim ran out; the old claimer may still live, but the engine takes a job only once."""
+    mine = Job.objects.filter(pk=row.pk, handle__isnull=True, lease_until=row.lease_until)
+    return mine.update(lease_until=now() + LEASE) == 1
+
+
+def _submit(engine: Engine, row: Job) -> None:
+    try:
+        handle = engine.submit(spec_of(row))
+    except (EngineRefused, content.NoSuchBlob, content.Damaged) as error:
+        _refuse(row, error.text)
+    except Conflict:
+        _note_forgotten(row)
+    except DomainError as error:  # not now: the lease runs out and somebody tries again
+        log.warning("job %s was not handed over: %s", row.pk, error)
+    else:
+        Job.objects.filter(pk=row.pk, handle__isnull=True).update(handle=handle.to_json())
+
+
+def _refuse(row: Job, text: Text) -> None:
+    try:
+        end_unused(row, "refuse", text, actor=FOLLOWER)
+    except WrongState:  # another follower had it handed over
+        return
+
+
+def _note_forgotten(row: Job) -> None:
+    """The engine ran this job before and we do not know its end, as after a restored backup: UNKNOWN."""
+    row.refresh_from_db()
+    if row.state == JobState.SUBMITTED and row.handle is None:
+        _move(row, "lose")
+
+
+def spec_of(row: Job) -> JobSpec:
+    """The engine's view of a job; inputs by the path of their content."""
+    request = JobRequest.from_json(row.request)
+    return JobSpec(
+        job_id=row.pk,
+        name=row.name,
+        argv=request.argv,
+        env=request.env,
+        inputs={name: str(content.path_of(digest)) for name, digest in request.inputs.items()},
+        outputs=request.outputs,
+        limits=request.limits,
+        devices=request.devices,
+        exclusive=request.exclusive,
+    )
+
+
+# --- looking
+
+
+def look(engine: Engine, cluster: Cluster, limit: int) -> int:
+    """Ask the engine about every job it has, in batches, and write down what changed."""
+    changed, last = 0, None
+    while True:
+        rows = _batch(cluster, limit, last)
+        if not rows:
+            return changed
+        changed += _look_at(engine, rows)
+        last = rows[-1].pk
+
+
+def _batch(cluster: Cluster, limit: int, after: UUID | None) -> list[Job]:
+    rows = Job.objects.filter(cluster=cluster, state__in=[str(state) for state in IN_ENGINE])
+    rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now())).filter(handle__isnull=False)
+    rows = rows.filter(pk__gt=after) if after else rows
+    return list(rows.select_related("cluster").order_by("pk")[:limit])
+
+
+def _look_at(engine: Engine, rows: Sequence[Job]) -> int:
+    handles = {row.pk: Handle.from_json(row.handle) for row in rows}
+    engine.cancel([handles[row.pk] for row in rows if row.cancel_requested_at])
+    seen = {each.job_id: each for each in engine.poll(list(handles.values()))}
+    return sum(_note_safely(engine, row, handles[row.pk], seen) for row in rows)
+
+
+def _note_safely(engine: Engine, row: Job, handle: Handle, seen: Mapping[UUID, Observation]) -> int:
+    try:
+        return note(engine, row, handle, seen.get(row.pk))
+    except WrongState:  # another follower was faster
+        return 0
+    except DomainError as error:  # a full disk, say: this job waits, the others go on
+        log.warning("job %s could not be followed: %s", row.pk, error)
+        Job.objects.filter(pk=row.pk).update(not_before=now() + RETRY)
+        return 0
+
+
+def note(engine: Engine, row: Job, handle: Handle, seen: Observation | None) -> int:
+    """Write down what the engine says of one job; 1 when something changed."""
+    if seen is None:
+        return _note_missing(row)
+    if row.unlisted_since is not None:
+        Job.objects.filter(pk=row.pk).update(unlisted_since=None)
+    if seen.phase == Phase.ENDED:
+        return _note_end(engine, row, handle, seen)
+    if seen.phase == Phase.RUNNING and row.state != JobState.RUNNING:
+        _move(row, "start", started_at=seen.started_at)
+        return 1
+    if seen.phase == Phase.PENDING and row.state == JobState.UNKNOWN:
+        _move(row, "find")
+        return 1
+    return 0
+
+
+def _move(row: Job, action: str, **changes: object) -> None:
+    audit.advance(row, action, actor=FOLLOWER, changes=changes, payload={"origin": origin_json(row)})
+
+
+def _note_missing(row: Job) -> int:
+    """Not listed: perhaps only for a moment; after that UNKNOWN, and never done."""
+    moment = now()
+    if row.state not in LISTED:
+        return 0
+    if row.unlisted_since is None:
+        return Job.objects.filter(pk=row.pk, unlisted_since=None).update(unlisted_since=moment)
+    if moment - row.unlisted_since < UNLISTED:
+        return 0
+    _move(row, "lose")
+    return 1
+
+
+def _note_end(engine: Engine, row: Job, handle: Handle, seen: Observation) -> int:
+    records = engine.usage([handle])
+    kept = collect(engine, row, handle)
+    end_used(row, seen, records[0] if records else None, kept, actor=FOLLOWER)
+    if isinstance(engine, Forgetter):
+        engine.forget([row.pk])
+    return 1
+
+
+# --- tidying
+
+
+def tidy(engine: Engine, cluster: Cluster) -> None:
+    """Once a minute: let the engine forget jobs that ended here but whose follower died before it could say so."""
+    if not isinstance(engine, Forgetter) or time.monotonic() < _tidied.get(cluster.code, 0.0):
+        return
+    _tidied[cluster.code] = time.monotonic() + TIDY_SECONDS
+    kept = engine.kept(TIDY_MAX)
+    states = [str(state) for state in UNFINISHED]
+    engine.forget(list(Job.objects.filter(pk__in=kept).exclude(state__in=states).values_list("pk", flat=True)))

@@ -1,0 +1,308 @@
+"""Pages of jobs: a list, the form with its price, one job with its live log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.kernel.errors import DomainError
+from bitgoeul.kernel.ids import new_id
+from bitgoeul.resources import facade as resources
+from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number, render_text
+
+from . import facade, rules
+from .downloads import download
+from .forms import JobForm
+from .origins import origin_address
+from .ports import STREAMS
+from .queries import artefact, artefacts, default_cluster, thing_of
+from .states import MACHINE
+from .types import JobView, LogChunk
+
+LOG_PIECE = 128 * 1024
+SEARCH_BYTES = 1024 * 1024
+MATCHES_MAX = 200
+QUERY_MAX = 200
+FORM_FIELDS = {
+    "argv": "command",
+    "env": "command",
+    "files": "script",
+    "inputs": "script",
+    "limits": "wall_seconds",
+}
+
+
+@require_GET
+@login_required
+def job_list(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """GET /projects/<id>/jobs/"""
+    actor = accounts.actor_of(request)
+    project = accounts.project(actor=actor, project_id=project_id)
+    page = facade.jobs(actor=actor, project_id=project_id, page=page_number(request))
+    may_submit = accounts.may(actor=actor, verb="compute.submit_job", thing=project.thing)
+    context = {"project": project, "page": page, "machine": MACHINE, "may_submit": may_submit}
+    return no_store(render(request, "compute/jobs.html", context))
+
+
+# --- a new job
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """GET and POST /projects/<id>/jobs/new/ — every POST works without a script; ``show`` only prices."""
+    actor = accounts.actor_of(request)
+    project = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
+    form = _form(request)
+    if request.method == "POST" and "show" not in request.POST and form.is_valid():
+        answer = _submit(request, actor, project_id, form)
+        if answer is not None:
+            return answer
+    context = {
+        "project": project,
+        "form": form,
+        "price": price_of(form, project_id),
+        "balances": _left(project_id),
+    }
+    return no_store(render(request, "compute/job_new.html", context))
+
+
+@require_POST
+@login_required
+def job_price(request: HttpRequest, project_id: UUID) -> HttpResponse:
+    """POST /projects/<id>/jobs/price/ — the price of the form as typed so far, as a fragment."""
+    actor = accounts.actor_of(request)
+    project = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
+    context = {"price": price_of(_form(request), project_id)}
+    return no_store(render(request, "compute/parts/price.html", context))
+
+
+def _form(request: HttpRequest) -> JobForm:
+    devices = sorted(default_cluster().device_units)
+    if request.method == "POST":
+        return JobForm(request.POST, devices=devices)
+    return JobForm(initial={"id": new_id()}, devices=devices)
+
+
+def _submit(request: HttpRequest, actor: accounts.Actor, project_id: UUID, form: JobForm) -> HttpResponse | None:
+    try:
+        view = facade.submit_job(
+            actor=actor,
+            id=form.job_id(),
+            project_id=project_id,
+            name=form.cleaned_data["name"],
+            request=form.as_request(),
+            files=form.files(),
+        )
+    except DomainError as error:
+        error.field = FORM_FIELDS.get(error.field or "", error.field)
+        add_error(form, error)
+        return None
+    return redirect("compute:job", job_id=view.id)
+
+
+@dataclass(frozen=True)
+class PriceLine:
+    """What a job would hold of one unit, what is left now and what would be left after."""
+
+    unit: str
+    need: int
+    left: int
+
+    @property
+    def after(self) -> int:
+        """What would be left; negative when it falls short."""
+        return self.left - self.need
+
+    @property
+    def missing(self) -> int:
+        """How much is missing; 0 when it suffices."""
+        return max(0, -self.after)
+
+
+def price_of(form: JobForm, project_id: UUID) -> list[PriceLine]:
+    """The price of a form, of its first values when it is empty; nothing while its numbers are not valid."""
+    if form.is_bound:
+        form.is_valid()
+        values = form.cleaned_data
+    else:
+        values = {name: field.initial for name, field in form.fields.items()}
+    if values.get("cores") is None or values.get("wall_seconds") is None:
+        return []
+    wall_ms = int(values["wall_seconds"]) * 1000
+    units = default_cluster().device_units
+    needs = {rules.CORE_UNIT: int(values["cores"]) * wall_ms}
+    for name in form.devices:
+        needs[units[name]] = needs.get(units[name], 0) + int(values.get(f"device_{name}") or 0) * wall_ms
+    left = _left(project_id)
+    return [PriceLine(unit, need, left.get(unit, 0)) for unit, need in needs.items() if need]
+
+
+def _left(project_id: UUID) -> dict[str, int]:
+    """What the project has left, by unit, as far as jobs can use it."""
+    left: dict[str, int] = {}
+    for one in resources.allocations(project_ids=[project_id]).get(project_id, []):
+        left[one.unit] = left.get(one.unit, 0) + max(0, one.available)
+    return left
+
+
+# --- one job
+
+
+@require_GET
+@login_required
+def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """GET /jobs/<id>/"""
+    actor = accounts.actor_of(request)
+    view = facade.job(actor=actor, job_id=job_id)
+    stream = _stream(request)
+    context = {
+        **_state_context(actor, view),
+        "project": accounts.project(actor=actor, project_id=view.project_id),
+        "submitter": accounts.names([view.submitted_by]).get(view.submitted_by, view.submitted_by),
+        "origin_url": origin_address(view.origin),
+        "files": artefacts(actor=actor, job_id=job_id),
+        "usage": _usage(view),
+        "command": view.request.argv,
+        "limits": view.request.limits,
+        **_log_context(request, actor, view, stream),
+    }
+    return no_store(render(request, "compute/job.html", context))
+
+
+@require_GET
+@login_required
+def job_state(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """GET /jobs/<id>/state/ — the state line; a whole page again once the job has ended."""
+    actor = accounts.actor_of(request)
+    view = facade.job(actor=actor, job_id=job_id)
+    if not is_fragment(request):
+        return redirect("compute:job", job_id=job_id)
+    answer = render(request, "compute/parts/state.html", _state_context(actor, view))
+    if view.finished:
+        answer["HX-Refresh"] = "true"
+    return no_store(answer)
+
+
+@require_GET
+@login_required
+def job_log(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """GET /jobs/<id>/log/?stream=&offset= — what came since ``offset``; as a page the log alone, as plain text."""
+    actor = accounts.actor_of(request)
+    view = facade.job(actor=actor, job_id=job_id)
+    stream = _stream(request)
+    offset = _offset(request)
+    chunk = facade.read_log(actor=actor, job_id=job_id, stream=stream, offset=offset, limit=LOG_PIECE)
+    if not is_fragment(request):
+        return no_store(HttpResponse(chunk.text, content_type="text/plain; charset=utf-8"))
+    context = {"job": view, "stream": stream, "chunk": chunk}
+    return no_store(render(request, "compute/parts/log_piece.html", context))
+
+
+@require_POST
+@login_required
+def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """POST /jobs/<id>/cancel/"""
+    try:
+        view = facade.cancel_job(actor=accounts.actor_of(request), job_id=job_id)
+    except facade.WrongState as error:
+        messages.warning(request, render_text(error.text))
+    else:
+        messages.info(request, _("The job ends now.") if view.stopping else _("The job was cancelled."))
+    return redirect("compute:job", job_id=job_id)
+
+
+@require_POST
+@login_required
+def job_write_off(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """POST /jobs/<id>/write-off/"""
+    try:
+        facade.write_off_job(
+            actor=accounts.actor_of(request), job_id=job_id, reason=request.POST.get("reason", "")
+        )
+    except (facade.WrongState, facade.BadInput) as error:
+        messages.warning(request, render_text(error.text))
+    return redirect("compute:job", job_id=job_id)
+
+
+@require_GET
+@login_required
+def job_file(request: HttpRequest, job_id: UUID, role: str, name: str) -> HttpResponseBase:
+    """GET /jobs/<id>/files/<role>/<name>"""
+    found = artefact(actor=accounts.actor_of(request), job_id=job_id, role=role, name=name)
+    answer: FileResponse = download(found)
+    return answer
+
+
+def _state_context(actor: accounts.Actor, view: JobView) -> dict[str, object]:
+    thing = thing_of(view)
+    return {
+        "job": view,
+        "machine": MACHINE,
+        "may_cancel": accounts.may(actor=actor, verb="compute.cancel_job", thing=thing),
+        "may_write_off": accounts.may(actor=actor, verb="compute.write_off_job", thing=thing),
+    }
+
+
+def _stream(request: HttpRequest) -> str:
+    asked = request.GET.get("stream", STREAMS[0])
+    return asked if asked in STREAMS else STREAMS[0]
+
+
+def _offset(request: HttpRequest) -> int:
+    text = request.GET.get("offset", "0")
+    return int(text) if text.isdecimal() and len(text) < 16 else 0
+
+
+@dataclass(frozen=True)
+class UsageLine:
+    """One unit on a job's page: what is set aside, and what was charged once it is known."""
+
+    unit: str
+    held: int | None
+    charged: int | None
+
+
+def _usage(view: JobView) -> list[UsageLine]:
+    units = sorted({*view.held, *view.charged})
+    return [UsageLine(unit, view.held.get(unit), view.charged.get(unit)) for unit in units]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A line of a log that holds what was searched for."""
+
+    number: int
+    text: str
+
+
+def _log_context(request: HttpRequest, actor: accounts.Actor, view: JobView, stream: str) -> dict[str, object]:
+    query = request.GET.get("q", "").strip()[:QUERY_MAX]
+    limit = SEARCH_BYTES if query else LOG_PIECE
+    chunk = facade.read_log(actor=actor, job_id=view.id, stream=stream, limit=limit)
+    matches = search(chunk, query) if query else []
+    return {
+        "chunk": chunk,
+        "stream": stream,
+        "streams": STREAMS,
+        "query": query,
+        "matches": matches[:MATCHES_MAX],
+        "match_count": len(matches),
+    }
+
+
+def search(chunk: LogChunk, query: str) -> list[Match]:
+    """Lines that hold ``query``, letter case aside, with their numbers from 1."""
+    wanted = query.casefold()
+    lines = enumerate(chunk.text.splitlines(), start=1)
+    return [Match(number, line) for number, line in lines if wanted in line.casefold()]
