@@ -162,4 +162,5 @@ def predictions(path: Path, samples: np.ndarray[Any, Any]) -> np.ndarray[Any, An
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     scores = session.run(None, {session.get_inputs()[0].name: samples})[0]
-    return np.asarray(scores).argmax(axis=1).astype(np.uint8)
+    classes: np.ndarray[Any, Any] = np.asarray(scores).argmax(axis=1).astype(np.uint8)
+    return classes

@@ -83,14 +83,15 @@ def _judge(record: Json, definition: Json, counted: Reason) -> Verdict:
         if outcome is Outcome.INVALID or "accuracy" not in record:
             return Verdict(outcome, (*reasons, reason, counted))
         return Verdict(outcome, (*reasons, _accuracy(record, definition), reason, counted))
-    reasons.append(_canary(record, definition))
-    if reasons[-1].passed is False:
+    canary = _canary(record, definition)
+    reasons.append(canary)
+    if canary.passed is False:
         return Verdict(Outcome.INVALID, (*reasons, counted))
-    reasons += [_accuracy(record, definition)]
-    complete = _complete(record)
+    accuracy, complete = _accuracy(record, definition), _complete(record)
+    reasons.append(accuracy)
     if complete.passed is False:
         return Verdict(Outcome.FAILED, (*reasons, complete, counted))
-    if reasons[-1].passed is False:
+    if accuracy.passed is False:
         return Verdict(Outcome.FAILED, (*reasons, counted))
     for scenario in definition["scenarios"]:
         reasons += _scenario(record, scenario["name"], definition)

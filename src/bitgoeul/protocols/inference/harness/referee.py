@@ -173,7 +173,7 @@ def _accuracy(trial: Trial, reference: bytes) -> bool:
         raise Stopped(REFEREE, "library_damaged", "accuracy", "labels and answers differ in number")
     right_reference = [a == b for a, b in zip(reference, labels, strict=True)]
     right_subject = [a == b for a, b in zip(subject, labels, strict=True)]
-    lost = sum(r and not s for r, s in zip(right_reference, right_subject, strict=True))
+    lost: int = sum(r and not s for r, s in zip(right_reference, right_subject, strict=True))
     trial.record["accuracy"] = {
         "samples": len(labels),
         "answered": told["answered"],
@@ -187,7 +187,7 @@ def _accuracy(trial: Trial, reference: bytes) -> bool:
         "subject_predictions_digest": sha256_hex(subject),
     }
     trial.note("accuracy_measured", lost=lost, samples=len(labels))
-    return lost <= trial.order["timing_gate"]["lost_max"]
+    return lost <= int(trial.order["timing_gate"]["lost_max"])
 
 
 def _scenario(trial: Trial, scenario: Mapping[str, Any]) -> None:
