@@ -11,6 +11,8 @@ from bitgoeul.site.supervisor import PR_SET_PDEATHSIG, libc_prctl
 worker_class = "gthread"
 workers = min(2, os.cpu_count() or 1)
 threads = 8
+# The code is read once and shared; reading it in every worker is most of what a start costs.
+preload_app = True
 timeout = 60
 graceful_timeout = 5
 keepalive = 5
@@ -29,3 +31,7 @@ def post_fork(server: Any, worker: Any) -> None:
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != server.pid:
         os._exit(1)
+    from django.db import connections
+
+    # A SQLite connection that crosses a fork corrupts the database; nothing should have opened one yet.
+    connections.close_all()
