@@ -1,0 +1,83 @@
+"""Processes that race for the same rows on one home, each its own Python with its own connection.
+
+    python -m races.runner hold|start|seal <home> <worker> <workers> <count>
+
+Prints one JSON object with what this process won.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+
+def main() -> None:
+    action, home, worker, workers, count = sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:6])
+    os.environ.update(BITGOEUL_HOME=str(home), DJANGO_SETTINGS_MODULE="bitgoeul.site.settings")
+    import django
+
+    django.setup()
+    wait_for_the_others(home, worker, workers)
+    print(json.dumps(ACTIONS[action](home, worker, count)))
+
+
+def wait_for_the_others(home: Path, worker: int, workers: int) -> None:
+    """Start together: importing takes longer than the race."""
+    (home / f"ready-{worker}").touch()
+    limit = time.monotonic() + 120
+    while len(list(home.glob("ready-*"))) < workers:
+        if time.monotonic() > limit:
+            raise SystemExit("the others did not come")
+        time.sleep(0.01)
+
+
+def hold(home: Path, worker: int, count: int) -> dict[str, object]:
+    """Try ``count`` holds of one unit each on the same account."""
+    from bitgoeul.kernel.clock import now
+    from bitgoeul.kernel.ids import derive
+    from bitgoeul.ledger import facade as ledger
+
+    account = UUID((home / "account").read_text())
+    won = refused = 0
+    for number in range(count):
+        request = ledger.HoldRequest(derive("race", worker, number), account, 1, now() + timedelta(hours=1))
+        try:
+            ledger.hold_many(holds=[request], actor=f"system:racer{worker}")
+            won += 1
+        except ledger.InsufficientBalance:
+            refused += 1
+    return {"won": won, "refused": refused}
+
+
+def seal(_home: Path, worker: int, count: int) -> dict[str, object]:
+    """Record events and seal at the same time as everybody else."""
+    from bitgoeul.audit import facade as audit
+
+    for number in range(count):
+        audit.record(verb="race.made", subject_kind="race", subject_id=f"{worker}-{number}", actor="system:race")
+        audit.seal(5)
+    return {"recorded": count}
+
+
+def deliver(_home: Path, worker: int, count: int) -> dict[str, object]:
+    """Dispatch the same messages as everybody else; each effect is an event."""
+    from bitgoeul.audit import facade as audit
+
+    def handler(payload: dict[str, object]) -> None:
+        audit.record(
+            verb="race.effect", subject_kind="race", subject_id=str(payload["n"]), actor=f"system:{worker}"
+        )
+
+    audit.subscribe("race.news", "race", handler)
+    return {"finished": sum(audit.dispatch_once(5) for _ in range(count))}
+
+
+ACTIONS = {"hold": hold, "seal": seal, "deliver": deliver}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""Eight processes want the same rows: the database decides, and nothing is lost or done twice.
+
+``SOAK=1`` runs the full counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from installation import command, copy_home, environment
+
+pytestmark = pytest.mark.slow
+SOAK = os.environ.get("SOAK") == "1"
+TESTS = Path(__file__).resolve().parents[1]
+
+PREPARE_ACCOUNT = """
+import django; django.setup()
+import sys
+from ledger.book import open_book
+book = open_book(); book.award(int(sys.argv[1])); print(book.account)
+"""
+PREPARE_NEWS = """
+import django; django.setup()
+import sys
+from bitgoeul.audit import facade as audit
+for n in range(int(sys.argv[1])):
+    audit.emit(topic="race.news", key=str(n), payload={"n": n})
+"""
+COUNT_EFFECTS = """
+import django; django.setup()
+from bitgoeul.audit.models import Event
+effects = list(Event.objects.filter(verb="race.effect").values_list("subject_id", flat=True))
+print(len(effects), len(set(effects)))
+"""
+
+
+@pytest.fixture
+def home(template_home, tmp_path) -> Path:
+    return copy_home(template_home, tmp_path / "home")
+
+
+def python(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    env = environment(home, PYTHONPATH=str(TESTS))
+    return subprocess.Popen([sys.executable, *arguments], env=env, stdout=subprocess.PIPE, text=True)
+
+
+def say(home: Path, code: str, *arguments: str) -> str:
+    process = python(home, "-c", code, *arguments)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return out.strip()
+
+
+def race(home: Path, action: str, *, workers: int, count: int) -> list[dict[str, int]]:
+    racers = [
+        python(home, "-m", "races.runner", action, str(home), str(n), str(workers), str(count))
+        for n in range(workers)
+    ]
+    try:
+        results = [racer.communicate(timeout=900)[0] for racer in racers]
+    finally:
+        for racer in racers:
+            racer.kill()
+    assert [racer.returncode for racer in racers] == [0] * workers
+    return [json.loads(result.splitlines()[-1]) for result in results]
+
+
+def assert_books_are_clean(home: Path) -> None:
+    for book in ("ledger", "audit"):
+        checked = command(home, book, "verify")
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_holds_never_exceed_the_room(home):
+    room, tries = (100, 1_000) if SOAK else (20, 200)
+    (home / "account").write_text(say(home, PREPARE_ACCOUNT, str(room)))
+    results = race(home, "hold", workers=8, count=tries // 8)
+    assert sum(result["won"] for result in results) == room
+    assert sum(result["refused"] for result in results) == tries // 8 * 8 - room
+    assert_books_are_clean(home)
+
+
+def test_sealers_make_one_chain(home):
+    results = race(home, "seal", workers=4, count=100 if SOAK else 20)
+    assert sum(result["recorded"] for result in results) == 4 * (100 if SOAK else 20)
+    assert_books_are_clean(home)
+
+
+def test_every_message_has_one_effect(home):
+    messages = 400 if SOAK else 60
+    say(home, PREPARE_NEWS, str(messages))
+    race(home, "deliver", workers=4, count=messages // 4)
+    assert say(home, COUNT_EFFECTS) == f"{messages} {messages}"
+    assert_books_are_clean(home)
