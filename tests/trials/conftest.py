@@ -45,9 +45,7 @@ def subject(ara, project):
 def version(owner, subject):
     from bitgoeul.trials import facade as trials
 
-    return trials.add_version(
-        actor=owner, id=new_id(), subject_id=subject.id, filename="digits.onnx", data=MODEL
-    )
+    return trials.add_version(actor=owner, id=new_id(), subject_id=subject.id, filename="digits.onnx", data=MODEL)
 
 
 @pytest.fixture
