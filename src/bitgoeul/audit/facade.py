@@ -8,12 +8,13 @@ from .models import Event, StatefulModel, state_check, state_field
 from .outbox import dispatch_once, stuck, subscribe, subscribers
 from .queries import events_after, history, moves_of
 from .request import origin, request_context, request_id
-from .services import advance, emit, erase_personal, plain, record, record_access
-from .types import EventView, Finding, MoveView, Report
+from .services import advance, emit, erase_personal, plain, record, record_access, record_many
+from .types import EventDraft, EventView, Finding, MoveView, Report
 
 __all__ = [
     "AppendOnlyModel",
     "Event",
+    "EventDraft",
     "EventView",
     "Finding",
     "MoveView",
@@ -33,6 +34,7 @@ __all__ = [
     "plain",
     "record",
     "record_access",
+    "record_many",
     "request_context",
     "request_id",
     "seal",

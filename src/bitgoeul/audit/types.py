@@ -35,6 +35,18 @@ class Report:
 
 
 @dataclass(frozen=True)
+class EventDraft:
+    """One event to record: who did what to which thing, what was before and is after."""
+
+    verb: str
+    subject_kind: str
+    subject_id: str
+    actor: str
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True)
 class MoveView:
     """One move of a state machine."""
 

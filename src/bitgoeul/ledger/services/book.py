@@ -199,14 +199,18 @@ def write_postings(drafts: Sequence[Draft], facts: Facts, *, actor: str, recorde
             changes.move(entry.debit, entry.credit, entry.amount, facts.covers)
     Posting.objects.bulk_create(postings, batch_size=CHUNK)
     Transfer.objects.bulk_create(transfers, batch_size=CHUNK)
-    for posting, draft in zip(postings, drafts, strict=True):
-        audit.record(
-            verb="ledger.post",
-            subject_kind="posting",
-            subject_id=str(posting.pk),
-            actor=actor,
-            after={"digest": posting.digest, "transfers": len(draft.entries)},
-        )
+    audit.record_many(
+        [
+            audit.EventDraft(
+                verb="ledger.post",
+                subject_kind="posting",
+                subject_id=str(posting.pk),
+                actor=actor,
+                after={"digest": posting.digest, "transfers": len(draft.entries)},
+            )
+            for posting, draft in zip(postings, drafts, strict=True)
+        ]
+    )
     return changes
 
 
