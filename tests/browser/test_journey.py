@@ -31,7 +31,15 @@ def fill(page, name: str, value: str) -> None:
     if kind == "select":
         field.select_option(value)
     elif kind in {"radio", "checkbox"}:
-        page.locator(f"main [name='{name}'][value='{value}']").check()
+        # The design system draws the mark beside a hidden control: people press the words.
+        option = page.locator(f"main [name='{name}'][value='{value}']")
+        words = page.locator(f"main label[for='{option.get_attribute('id')}']")
+        (
+            words
+            if words.count()
+            else page.locator("main label").filter(has=page.locator(f"[name='{name}'][value='{value}']"))
+        ).click()
+        assert option.is_checked()
     else:
         field.fill(value)
 
