@@ -97,7 +97,7 @@ class JobForm(forms.Form):
         found: UUID = self.cleaned_data["id"]
         return found
 
-    def files(self) -> dict[str, bytes]:
+    def given_files(self) -> dict[str, bytes]:
         """The script, as a file given with the job."""
         script = self.cleaned_data["script"].replace("\r\n", "\n")
         return {SCRIPT_NAME: script.encode()} if script.strip() else {}
@@ -116,7 +116,7 @@ class JobForm(forms.Form):
             words = tuple(shlex.split(self.cleaned_data["command"]))
         except ValueError as error:
             raise BadInput(N_("A quotation in the command is not closed."), field="command") from error
-        if not words and self.files():
+        if not words and self.given_files():
             return ("sh", SCRIPT_NAME)
         if not words:
             raise BadInput(N_("Give a command or a script."), field="command")

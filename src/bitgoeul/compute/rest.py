@@ -13,7 +13,6 @@ from bitgoeul.accounts.facade import actor_of
 
 from . import facade
 from .downloads import download
-from .ports import READ_LIMIT
 from .queries import artefact
 from .types import JobRequest, JobView
 
@@ -188,7 +187,7 @@ def log(
     job_id: UUID,
     stream: Literal["stdout", "stderr"] = "stdout",
     offset: int = 0,
-    limit: int = Field(65536, le=READ_LIMIT),
+    limit: int = 65536,
 ) -> LogOut:
     """A piece of the log, live while the job runs."""
     chunk = facade.read_log(actor=actor_of(request), job_id=job_id, stream=stream, offset=offset, limit=limit)

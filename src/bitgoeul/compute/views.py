@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.kernel.errors import DomainError
+from bitgoeul.kernel.errors import BadInput, DomainError, WrongState
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.resources import facade as resources
 from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number, render_text
@@ -102,7 +102,7 @@ def _submit(request: HttpRequest, actor: accounts.Actor, project_id: UUID, form:
             project_id=project_id,
             name=form.cleaned_data["name"],
             request=form.as_request(),
-            files=form.files(),
+            files=form.given_files(),
         )
     except DomainError as error:
         error.field = FORM_FIELDS.get(error.field or "", error.field)
@@ -215,7 +215,7 @@ def job_cancel(request: HttpRequest, job_id: UUID) -> HttpResponse:
     """POST /jobs/<id>/cancel/"""
     try:
         view = facade.cancel_job(actor=accounts.actor_of(request), job_id=job_id)
-    except facade.WrongState as error:
+    except WrongState as error:
         messages.warning(request, render_text(error.text))
     else:
         messages.info(request, _("The job ends now.") if view.stopping else _("The job was cancelled."))
@@ -230,7 +230,7 @@ def job_write_off(request: HttpRequest, job_id: UUID) -> HttpResponse:
         facade.write_off_job(
             actor=accounts.actor_of(request), job_id=job_id, reason=request.POST.get("reason", "")
         )
-    except (facade.WrongState, facade.BadInput) as error:
+    except (WrongState, BadInput) as error:
         messages.warning(request, render_text(error.text))
     return redirect("compute:job", job_id=job_id)
 

@@ -165,7 +165,7 @@ def _batch(cluster: Cluster, limit: int, after: UUID | None) -> list[Job]:
 
 
 def _look_at(engine: Engine, rows: Sequence[Job]) -> int:
-    handles = {row.pk: Handle.from_json(row.handle) for row in rows}
+    handles = {row.pk: Handle.from_json(row.handle) for row in rows if row.handle}
     engine.cancel([handles[row.pk] for row in rows if row.cancel_requested_at])
     seen = {each.job_id: each for each in engine.poll(list(handles.values()))}
     return sum(_note_safely(engine, row, handles[row.pk], seen) for row in rows)
