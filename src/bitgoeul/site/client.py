@@ -52,10 +52,10 @@ class Client:
     """Calls of the REST API; a refusal by the platform raises `Refusal` with its code, text and remedy."""
 
     def __init__(self, url: str, token: str = "", http: httpx.Client | None = None) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.url = url.rstrip("/")
         self.http = http or httpx.Client(timeout=SECONDS_MAX)
-        self.headers = headers
+        # The command line speaks English; what it quotes of the platform should too.
+        self.headers = {"Accept-Language": "en"} | ({"Authorization": f"Bearer {token}"} if token else {})
 
     def __enter__(self) -> Self:
         return self

@@ -125,11 +125,9 @@ def closing_lines(result: Mapping[str, Any], url: str, people: Sequence[str], *,
     evidence, key = shown(result["evidence"]), shown(result["key"])
     lines = [f"Evidence    {evidence}", f"Check it    {program} evidence verify {evidence} --key {key}"]
     if stays:
-        sign_in = f"Sign in     one click at {url}/example/sign-in/ as"
         lines = [
             f"Portal      {url}    (Ctrl-C stops everything)",
-            sign_in,
-            *(f"              {who}" for who in people),
+            f"Sign in     {url}/example/sign-in/    one click as {', '.join(people)}",
             *lines,
         ]
     return lines

@@ -78,6 +78,16 @@ def identifier(path: str) -> str:
     return found[0]
 
 
+def without_common_ends(texts: list[str]) -> list[str]:
+    """What differs between texts of one pattern, word by word: the names in "Sign in as A", "Sign in as B"."""
+    words = [text.split() for text in texts]
+    while len(set(texts)) > 1 and all(words) and len({each[0] for each in words}) == 1:
+        words = [each[1:] for each in words]
+    while len(set(texts)) > 1 and all(words) and len({each[-1] for each in words}) == 1:
+        words = [each[:-1] for each in words]
+    return [" ".join(each) for each in words]
+
+
 class Journey:
     """The people and what they carry: a founder, the operator's staff, and an officer who is not signed in."""
 
@@ -172,7 +182,7 @@ class Journey:
         """One click, as a newcomer does it; remembers who else can be chosen."""
         page = person.get("/example/sign-in/")
         forms = [form for form in page.forms if "person" in form.fields]
-        self.people = [words.strip() for form in forms for _name, _value, words in form.buttons]
+        self.people = without_common_ends([words for form in forms for _name, _value, words in form.buttons])
         chosen = next((form for form in forms if form.fields["person"] == [code]), None)
         if chosen is None:
             raise Broken(f"Nobody called {code} among the people of this example: {page.text[:300]}")
