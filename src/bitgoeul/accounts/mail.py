@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
-from email.message import EmailMessage as ParsedMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import cast
 
 from django.conf import settings
 from django.core.mail import EmailMessage
@@ -72,7 +70,7 @@ class Mail:
 
 
 def _read(path: Path) -> Mail:
-    parsed = cast(ParsedMessage, message_from_bytes(path.read_bytes(), policy=policy.default))
+    parsed = message_from_bytes(path.read_bytes(), policy=policy.default)
     part = parsed.get_body(preferencelist=("plain",))
     date = parsed["Date"]
     return Mail(

@@ -248,4 +248,5 @@ def _keep_owner(known: ProjectMembership | None, role: ProjectRole | None) -> No
 @transaction.atomic
 def change_locale(*, actor: Actor, locale: str) -> None:
     """Remember the language a person reads."""
-    User.objects.filter(pk=actor.user_id).update(locale=locale)
+    if actor.user_id:
+        User.objects.filter(pk=actor.user_id).update(locale=locale)

@@ -43,7 +43,7 @@ def _hash(secret: str) -> str:
 def issue_token(*, actor: Actor, id: UUID, name: str, days: int, read_only: bool = False) -> IssuedToken:
     """Make a token for the actor. Not repeatable: the secret is not kept, so the same id again is a Conflict."""
     require(actor=actor, verb="accounts.create_token", thing=PORTAL)
-    if actor.read_only:
+    if actor.read_only or actor.user_id is None:
         raise NotAllowed(N_("A token that may only read cannot make tokens."))
     if not 1 <= days <= DAYS_MAX:
         raise BadInput(N_("A token lives from 1 to {limit} days."), field="days", limit=DAYS_MAX)
@@ -70,6 +70,8 @@ def issue_token(*, actor: Actor, id: UUID, name: str, days: int, read_only: bool
 @transaction.atomic
 def revoke_token(*, actor: Actor, id: UUID) -> None:
     """End one of the actor's own tokens; again changes nothing."""
+    if actor.user_id is None:
+        return
     ended = ApiToken.objects.filter(pk=id, user_id=actor.user_id, revoked_at=None).update(revoked_at=now())
     if ended:
         audit.record(verb="accounts.revoke_token", subject_kind="token", subject_id=str(id), actor=actor.id)

@@ -36,7 +36,9 @@ def state_field(machine: Machine[Any]) -> models.CharField[str, str]:
 
 def state_check(machine: Machine[Any], name: str) -> models.CheckConstraint:
     """The database's own check that a state is one of the table's."""
-    return models.CheckConstraint(condition=models.Q(state__in=sorted(map(str, machine.states))), name=name)
+    return models.CheckConstraint(
+        condition=models.Q(state__in=sorted(str(state) for state in machine.states)), name=name
+    )
 
 
 class Event(AppendOnlyModel):

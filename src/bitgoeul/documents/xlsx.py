@@ -10,6 +10,7 @@ from io import BytesIO
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
+from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 
 Cell = str | int | datetime | None
 ROWS_MAX = 1_048_575
@@ -54,7 +55,7 @@ def _sheet_title(title: str) -> str:
     return "".join("-" if sign in r"[]:*?/\\" else sign for sign in title)[:31] or "Sheet"
 
 
-def _cell(sheet: object, value: Cell) -> object:
+def _cell(sheet: WriteOnlyWorksheet, value: Cell) -> object:
     if isinstance(value, datetime):
         return value.astimezone(KOREA).replace(tzinfo=None)
     if isinstance(value, int) and abs(value) >= EXACT_INTEGER:

@@ -60,11 +60,20 @@ class ResourceList(Schema):
 
 
 def _out(view: AllocationView) -> AllocationOut:
-    amounts = {name: str(getattr(view, name)) for name in ("granted", "used", "held", "available", "overrun")}
-    plain = {
-        name: getattr(view, name) for name in ("id", "project_id", "resource_code", "unit", "starts_at", "ends_at")
-    }
-    return AllocationOut(**plain, **amounts, state=str(view.state))
+    return AllocationOut(
+        id=view.id,
+        project_id=view.project_id,
+        resource_code=view.resource_code,
+        unit=view.unit,
+        granted=str(view.granted),
+        used=str(view.used),
+        held=str(view.held),
+        available=str(view.available),
+        overrun=str(view.overrun),
+        state=str(view.state),
+        starts_at=view.starts_at,
+        ends_at=view.ends_at,
+    )
 
 
 @router.get("/projects/{uuid:project_id}/allocations", response=AllocationList)

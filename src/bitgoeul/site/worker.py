@@ -15,6 +15,7 @@ def main() -> None:
     from bitgoeul.audit import facade as audit
     from bitgoeul.kernel.clock import now
     from bitgoeul.ledger import facade as ledger
+    from bitgoeul.outcomes import facade as outcomes
     from bitgoeul.resources import facade as resources
 
     from .loops import Step, run_loop
@@ -29,6 +30,8 @@ def main() -> None:
         Step("expire holds", lambda: len(ledger.expire_holds(now=now(), actor=ACTOR)), every_seconds=5.0),
         Step("expire allocations", lambda: resources.expire_due(now()), every_seconds=30.0),
         Step("write chain head", write_head, every_seconds=60.0),
+        # Nothing announces the end of an embargo.
+        Step("look at embargoes", outcomes.look_again, every_seconds=60.0),
     ]
     run_loop("worker", settings.HOME, steps)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -176,7 +176,7 @@ def _settlement(
     line: SettleRequest,
     posting: PostingView,
     views: dict[UUID, HoldView],
-    by_posting: dict[UUID, UUID | None],
+    by_posting: Mapping[UUID, UUID],
 ) -> SettlementView:
     overrun = sum(t.amount for t in posting.transfers if t.reason is Reason.OVERRUN)
     view = views.get(line.hold_id) if line.hold_id else None

@@ -171,11 +171,12 @@ def audit() -> None:
 @audit.command("verify")
 @json_option
 def audit_verify(as_json: bool) -> None:
-    """Walk the chain of events from its first link."""
+    """Walk the chain of events and the log of evidence from their first links."""
     use_django()
     from bitgoeul.audit import facade
+    from bitgoeul.trials import facade as trials
 
-    _tell(facade.verify(), "audit", as_json)
+    _tell(facade.verify() + trials.verify_log(), "audit", as_json)
 
 
 def _tell(report: Report, name: str, as_json: bool) -> None:
