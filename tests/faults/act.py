@@ -1,0 +1,101 @@
+"""What the processes of these tests do on a home: `act.py prepare JOBS DIRECTORY CORES | follow | report`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from datetime import timedelta
+
+import django
+
+django.setup()
+
+from django.db import OperationalError  # noqa: E402
+
+from bitgoeul.accounts import facade as accounts  # noqa: E402
+from bitgoeul.audit import facade as audit  # noqa: E402
+from bitgoeul.audit.models import Message  # noqa: E402
+from bitgoeul.compute import facade as compute  # noqa: E402
+from bitgoeul.compute.models import Cluster, Job  # noqa: E402
+from bitgoeul.compute.services import following  # noqa: E402
+from bitgoeul.compute.states import UNFINISHED  # noqa: E402
+from bitgoeul.kernel.clock import now  # noqa: E402
+from bitgoeul.kernel.ids import new_id  # noqa: E402
+from bitgoeul.resources import facade as resources  # noqa: E402
+
+SYSTEM = accounts.Actor.system("test")
+LIMITS = compute.Limits(cores=1, memory_mib=64, wall_seconds=30, processes=8, file_mib=1)
+FOLLOW_SECONDS_MAX = 600.0
+
+
+def prepare(count: int, directory: str, cores: int) -> None:
+    """A project with plenty, and ``count`` queued jobs that each add a line to a file of their own."""
+    organisation = accounts.create_organisation(
+        actor=SYSTEM, id=new_id(), name="Races", kind=accounts.OrganisationKind.START_UP, registration_number=""
+    )
+    user_id = new_id()
+    accounts.create_user(actor=SYSTEM, id=user_id, email="races@example.kr", display_name="Races", password=None)
+    project = accounts.create_project(
+        actor=SYSTEM, id=new_id(), organisation_id=organisation.id, title="Races", owner_user_id=user_id
+    )
+    resources.grant(
+        actor=SYSTEM,
+        id=new_id(),
+        project_id=project.id,
+        resource_code="cpu-core",
+        amount=500 * 3_600_000,
+        starts_at=now() - timedelta(minutes=1),
+        ends_at=now() + timedelta(days=1),
+        origin=resources.Origin("test", "races"),
+    )
+    Cluster.objects.update(config={"cores": cores, "memory_mib": 64 * cores})
+    for number in range(count):
+        job_id = new_id()
+        script = f"echo ran >> {directory}/{job_id}; sleep 0.{number % 10}"
+        wanted = compute.JobRequest(argv=("sh", "-c", script), limits=LIMITS)
+        compute.submit_job(actor=SYSTEM, id=job_id, project_id=project.id, name=f"race {number}", request=wanted)
+    print(project.id)
+
+
+def follow() -> None:
+    """Follow until nothing is unfinished, as the follower process does."""
+    following.LEASE = timedelta(seconds=2)
+    limit = time.monotonic() + FOLLOW_SECONDS_MAX
+    unfinished = Job.objects.filter(state__in=[str(state) for state in UNFINISHED])
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while time.monotonic() < limit:
+        try:
+            compute.follow_once(limit=20)
+            if not unfinished.exists():
+                return
+        except OperationalError as error:
+            logging.warning("the database is busy: %s", error)
+        time.sleep(0.02)
+    raise SystemExit(1)
+
+
+def report() -> None:
+    """Everything the test compares, as JSON."""
+    rows = list(Job.objects.all())
+    moves = audit.moves_of("job", [str(row.pk) for row in rows])
+    project_id = rows[0].project_id
+    (allocation,) = resources.allocations(project_ids=[project_id])[project_id]
+    jobs = {
+        str(row.pk): {
+            "state": row.state,
+            "ending": row.ending,
+            "charged": row.charged.get("core_ms", 0),
+            "moves": [move.action for move in moves[str(row.pk)]],
+        }
+        for row in rows
+    }
+    keys = list(Message.objects.filter(topic=compute.JOB_FINISHED).values_list("key", flat=True))
+    news = {str(row.pk): keys.count(str(row.pk)) for row in rows}
+    print(json.dumps({"jobs": jobs, "news": news, "used": allocation.used, "held": allocation.held}))
+
+
+ACTS = {"prepare": prepare, "follow": follow, "report": report}
+ACTS[sys.argv[1]](*[int(word) if word.isdigit() else word for word in sys.argv[2:]])
