@@ -63,7 +63,7 @@ def human_amount(amount: int, unit: str) -> str:
         return f"{amount:,} {unit}"
     step = next((s for s in steps if abs(amount) >= s.scale), steps[-1])
     size = abs(amount) // step.scale
-    places = 0 if step.scale == 1 else 2 if size < 10 and step.scale > 1_000 else 1 if size < 1_000 else 0
+    places = 0 if step.scale == 1 else 3 if size < 10 and step.scale > 1_000 else 1 if size < 1_000 else 0
     return gettext(step.words).format(amount=decimal(amount, step.scale, places))
 
 
@@ -92,6 +92,8 @@ def duration(seconds: int | None) -> str:
     """A span of whole seconds in its two largest parts: ``2 h 5 min``; an en dash for no value."""
     if seconds is None:
         return "–"
+    if seconds == 0:
+        return gettext("under 1 s")
     days, rest = divmod(max(0, seconds), 86_400)
     hours, rest = divmod(rest, 3_600)
     minutes, left = divmod(rest, 60)
@@ -102,7 +104,7 @@ def duration(seconds: int | None) -> str:
         (left, gettext("{n} s")),
     ]
     shown = [words.format(n=number) for number, words in parts if number][:2]
-    return " ".join(shown) or gettext("{n} s").format(n=0)
+    return " ".join(shown)
 
 
 def working_days(days: int | None) -> str:

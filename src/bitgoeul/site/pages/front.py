@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.text import N_
+from bitgoeul.kernel.text import N_, Text
 from bitgoeul.outcomes import facade as outcomes
 from bitgoeul.programmes import facade as programmes
 from bitgoeul.trials import facade as trials
@@ -44,7 +44,7 @@ def front(request: HttpRequest) -> HttpResponse:
         "calls": [call_row(call) for call in programmes.open_calls(now())[:CALLS]],
         "median_seconds": first_minute.median_ms // 1000 if first_minute else None,
         "median_count": first_minute.count if first_minute else 0,
-        "evidence": [evidence_row(view) for view in trials.latest_public(EVIDENCE)],
+        "evidence": evidence_rows(),
     }
     return render(request, "site/pages/front.html", context)
 
@@ -76,13 +76,23 @@ def call_row(call: programmes.OpenCall) -> CallRow:
     )
 
 
-def evidence_row(view: trials.EvidenceView) -> EvidenceRow:
+def evidence_rows() -> list[EvidenceRow]:
+    """The newest public evidence, with the titles of its protocols."""
+    titles = {view.code: view.title for view in trials.protocols()}
+    return [
+        evidence_row(view, titles.get(view.protocol_name, view.protocol_name))
+        for view in trials.latest_public(EVIDENCE)
+    ]
+
+
+def evidence_row(view: trials.EvidenceView, protocol: Text | str) -> EvidenceRow:
     """A public piece of evidence; an invalidated one is shown as invalid."""
     valid = view.invalidated_at is None
     return EvidenceRow(
-        subject=f"{view.subject_name} · {view.protocol_name}",
+        subject=view.subject_name,
+        protocol=protocol,
         digest=view.digest,
         verdict=str(view.verdict).upper() if valid else "INVALID",
         issued_at=view.issued_at,
-        url=reverse("trials:evidence", args=[view.digest]),
+        url=reverse("trials:verify_result", args=[view.digest]),
     )

@@ -107,7 +107,7 @@ def allocation_card(one: resources.AllocationView) -> dict[str, object]:
 def trial_row(one: trials.TrialView) -> LinkRow:
     """A trial as a row."""
     return LinkRow(
-        title=f"{one.subject_name} {one.version_number}",
+        title=f"{one.subject_name} v{one.version_number}",
         note=one.protocol_title,
         url=reverse("trials:trial", args=[one.id]),
         when=one.requested_at,

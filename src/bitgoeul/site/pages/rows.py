@@ -54,6 +54,7 @@ class EvidenceRow:
     """One public piece of evidence."""
 
     subject: str
+    protocol: Said
     digest: str
     verdict: str
     issued_at: datetime

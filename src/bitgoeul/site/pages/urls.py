@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import board, front, home, project
+from . import board, front, home, interface, project
 
 app_name = "site"
 urlpatterns = [
@@ -13,5 +13,6 @@ urlpatterns = [
     path("home/", home.home, name="home"),
     path("projects/<uuid:project_id>/", project.project, name="project"),
     path("board/", board.board, name="board"),
+    path("api/", interface.interface, name="interface"),
     path("language/", set_language, name="language"),
 ]

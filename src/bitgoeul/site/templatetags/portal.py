@@ -27,6 +27,8 @@ from bitgoeul.web.facade import render_text
 from .. import badges, charts, formats, menu
 
 register = template.Library()
+# The thinnest part of a balance bar that can be seen, in thousandths.
+BAR_MIN = 6
 
 register.filter("kst", formats.kst)
 register.filter("kst_date", formats.kst_date)
@@ -112,7 +114,7 @@ def balance_bar(used: int, held: int, left: int, unit: str) -> dict[str, object]
     bars = [("used", used, "a"), ("held", held, "b")]
     shown, start = [], 0
     for name, amount, look in bars:
-        width = round(1_000 * amount / whole) if whole else 0
+        width = max(BAR_MIN, round(1_000 * amount / whole)) if amount else 0
         shown.append({"name": name, "x": start, "width": width, "look": look})
         start += width
     return {"bars": shown, "used": used, "held": held, "left": left, "unit": unit}
