@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.openapi.docs import Swagger
 
 from bitgoeul.accounts import facade as accounts
+from bitgoeul.accounts.rest import router as accounts_router
+from bitgoeul.compute.rest import router as compute_router
 from bitgoeul.kernel.errors import DomainError
+from bitgoeul.outcomes.rest import router as outcomes_router
+from bitgoeul.programmes.rest import router as programmes_router
+from bitgoeul.resources.rest import router as resources_router
+from bitgoeul.trials.rest import router as trials_router
 
 api = NinjaAPI(
     title="bitgoeul",
@@ -19,12 +21,17 @@ api = NinjaAPI(
     description="Runs a public AI cluster, from a company's application to signed evidence and a public figure.",
     auth=accounts.session_or_token,
     urls_namespace="api",
-    docs=Swagger(),
     docs_url=None,
 )
-for room in ("accounts", "compute", "outcomes", "programmes", "resources", "trials"):
-    if find_spec(f"bitgoeul.{room}.rest"):
-        api.add_router("", import_module(f"bitgoeul.{room}.rest").router)
+for room_router in (
+    accounts_router,
+    compute_router,
+    outcomes_router,
+    programmes_router,
+    resources_router,
+    trials_router,
+):
+    api.add_router("", room_router)
 
 
 def _answer(request: HttpRequest, status: int, code: str, message: str, detail: object) -> HttpResponse:
