@@ -59,7 +59,6 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "bitgoeul.site.urls"
-CSRF_FAILURE_VIEW = "bitgoeul.site.pages.errors.forbidden"
 WSGI_APPLICATION = "bitgoeul.site.wsgi.application"
 
 TEMPLATES = [
