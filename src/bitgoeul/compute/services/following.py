@@ -37,13 +37,14 @@ RETRY = timedelta(seconds=5)
 UNLISTED = timedelta(seconds=10)
 TIDY_SECONDS = 60.0
 TIDY_MAX = 200
+LOOK_BATCH = 200
 
 log = logging.getLogger(__name__)
 _tidied: dict[str, float] = {}
 
 
 def follow_once(limit: int = 20) -> int:
-    """One step for every cluster; how much changed. At most ``limit`` jobs are handed over, or asked for at once.
+    """One step for every cluster; how much changed. At most ``limit`` jobs are handed over.
 
     Any number of processes may do it at the same time. A cluster that cannot be asked is left for the next step.
     """
@@ -52,7 +53,7 @@ def follow_once(limit: int = 20) -> int:
         try:
             engine = engine_of(cluster)
             changed += hand_over(engine, cluster, limit)
-            changed += look(engine, cluster, limit)
+            changed += look(engine, cluster)
             tidy(engine, cluster)
         except DomainError as error:
             log.warning("cluster %s: %s", cluster.code, error)
@@ -146,22 +147,22 @@ def spec_of(row: Job) -> JobSpec:
 # --- looking
 
 
-def look(engine: Engine, cluster: Cluster, limit: int) -> int:
+def look(engine: Engine, cluster: Cluster) -> int:
     """Ask the engine about every job it has, in batches, and write down what changed."""
     changed, last = 0, None
     while True:
-        rows = _batch(cluster, limit, last)
+        rows = _batch(cluster, last)
         if not rows:
             return changed
         changed += _look_at(engine, rows)
         last = rows[-1].pk
 
 
-def _batch(cluster: Cluster, limit: int, after: UUID | None) -> list[Job]:
+def _batch(cluster: Cluster, after: UUID | None) -> list[Job]:
     rows = Job.objects.filter(cluster=cluster, state__in=[str(state) for state in IN_ENGINE])
     rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now())).filter(handle__isnull=False)
     rows = rows.filter(pk__gt=after) if after else rows
-    return list(rows.select_related("cluster").order_by("pk")[:limit])
+    return list(rows.select_related("cluster").order_by("pk")[:LOOK_BATCH])
 
 
 def _look_at(engine: Engine, rows: Sequence[Job]) -> int:
