@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -71,7 +72,7 @@ def export(digest: str, target: Path | None, url: str | None, as_json: bool) -> 
         data = client.evidence_file(digest)
     path = target or Path(f"evidence-{digest[:12]}.json")
     if str(path) == "-":
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
         return
     path.write_bytes(data)
     Out(as_json).row({"digest": digest, "file": str(path), "bytes": len(data)}, f"{path} ({len(data)} bytes)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -66,7 +67,7 @@ def sign_in(
     home = load_env().home
     address = client_for(url).url
     if with_token:
-        token = click.get_text_stream("stdin").readline().strip()
+        token = sys.stdin.readline().strip()
     elif person:
         token = token_by_person(address, person, days)
     else:

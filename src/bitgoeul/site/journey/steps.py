@@ -51,7 +51,7 @@ def check(held: object, text: str) -> None:
         raise Broken(text)
 
 
-def until(what: Callable[[], T], seconds: float, text: str) -> T:
+def until(what: Callable[[], T | None], seconds: float, text: str) -> T:
     """What ``what`` returns once it is true; `Broken` with ``text`` after ``seconds``."""
     limit = time.monotonic() + seconds
     while not (found := what()):

@@ -1,0 +1,108 @@
+"""The user commands against a real installation: sign in, submit, follow, cancel, try a model."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from installation import environment, wait_for
+
+pytestmark = pytest.mark.slow
+PREPARE = Path(__file__).resolve().parents[1] / "journeys" / "prepare.py"
+
+
+@pytest.fixture(scope="module")
+def at(shared_installation):
+    """A running installation whose founder has one project and has signed in."""
+    prepared = subprocess.run(
+        [sys.executable, str(PREPARE)],
+        env=environment(shared_installation.home),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert prepared.returncode == 0, prepared.stderr
+    shared_installation.project = prepared.stdout.strip()
+    done = shared_installation.run("sign-in", "--as", "founder", "--json")
+    assert done.returncode == 0, done.stderr
+    return shared_installation
+
+
+def rows(done):
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_token_is_kept_for_this_user_alone(at):
+    kept = at.home / "client.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert json.loads(kept.read_text())["url"] == f"http://localhost:{at.state()['port']}"
+
+
+def test_a_token_is_not_sent_to_another_address(at):
+    done = at.run("job", "list", "--url", at.url, "--json")  # 127.0.0.1, not the localhost signed in to
+    assert done.returncode == 2
+    assert "Sign in first." in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_job_is_submitted_followed_and_listed(at):
+    done = at.run("job", "submit", "--json", "--name", "hello", sys.executable, "-c", "print('안녕')")
+    assert done.returncode == 0, done.stderr
+    job = rows(done)[0]
+    assert job["name"] == "hello"
+    assert job["held"] == {"core_ms": 60_000}
+    logs = at.run("job", "logs", "--follow", job["id"])
+    assert logs.stdout == "안녕\n"
+    listed = wait_for(
+        lambda: [row for row in rows(at.run("job", "list", "--json")) if row["state"] == "SUCCEEDED"]
+    )
+    assert job["id"] in {row["id"] for row in listed}
+
+
+def test_a_job_is_cancelled(at):
+    done = at.run("job", "submit", "--json", sys.executable, "-c", "import time; time.sleep(300)")
+    job = rows(done)[0]
+    assert at.run("job", "cancel", job["id"]).returncode == 0
+
+    def ended():
+        return next(row["state"] for row in rows(at.run("job", "list", "--json")) if row["id"] == job["id"])
+
+    wait_for(lambda: ended() == "CANCELLED", 30)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("job", "submit", "--device", "x", "true"), "is not NAME=VALUE"),
+        (("job", "submit", "--device", "x=y", "true"), "is not a whole number"),
+        (("job", "submit", "--wall-seconds", "999999999", "true"), ""),
+        (("job", "cancel", "01a00000-0000-7000-8000-000000000000"), ""),
+        (("trial", "show", "01a00000-0000-7000-8000-000000000000"), ""),
+        (("trial", "run", "/nowhere.onnx"), "does not exist"),
+        (("sign-in", "--as", "nobody"), "There is nobody called “nobody”"),
+        (("job", "list", "--url", "http://127.0.0.1:9"), "does not answer"),
+    ],
+)
+def test_a_refusal_is_exit_status_2_in_the_platforms_own_words(at, arguments, said):
+    done = at.run(*arguments)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert done.stderr.strip()
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_that_is_none_ends_with_a_named_verdict_and_exit_status_1(at, tmp_path):
+    (tmp_path / "letter.onnx").write_bytes(b"this is not a model")
+    done = at.run("trial", "run", str(tmp_path / "letter.onnx"), "--json", timeout=200)
+    assert done.returncode == 1, done.stderr
+    trial = rows(done)[-1]
+    assert trial["outcome"] in ("FAILED", "INVALID")
+    assert [reason["check"] for reason in trial["reasons"] if reason["passed"] is False]
+    shown = at.run("trial", "show", trial["id"])
+    assert shown.returncode == 1
+    assert trial["outcome"] in shown.stdout
