@@ -57,6 +57,8 @@ def main() -> int:
         tree.port, tree.lock, tree.listening = int(kept[0]), int(kept[2]), int(kept[4])
     else:
         tree.port = int(port)
+        if kept and kept[0] == "attempt":
+            tree.journey, tree.stay = [sys.executable, "-c", kept[1]], False
         if kept == ["broken"]:
             tree.check_command = [sys.executable, "-c", "raise SystemExit('SyntaxError: planted')"]
     return tree.run()

@@ -154,6 +154,27 @@ def test_a_restart_into_code_that_does_not_load_is_refused_and_nothing_stops(tmp
         tree.close()
 
 
+@pytest.mark.parametrize("status", [0, 1])
+def test_one_attempt_ends_the_tree_with_its_own_status(tmp_path, status):
+    done = subprocess.run(
+        [sys.executable, str(DRIVER), str(tmp_path), "0", "attempt", f"raise SystemExit({status})"],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+    )
+    assert done.returncode == status
+    assert supervisor.read_state(tmp_path) is None
+
+
+def test_an_attempt_that_is_cut_short_did_not_hold(tmp_path):
+    tree = Tree(tmp_path, "attempt", "import time; time.sleep(600)")
+    everyone = tree.everyone()
+    tree.process.send_signal(signal.SIGINT)
+    assert tree.process.wait(timeout=SECONDS_MAX) == 128 + signal.SIGINT
+    assert all_dead(everyone)
+    tree.said.close()
+
+
 def test_a_second_supervisor_of_the_home_is_refused_with_the_address(tree):
     second = subprocess.run(
         [sys.executable, str(DRIVER), str(tree.home), "0"], capture_output=True, text=True, timeout=SECONDS_MAX

@@ -226,7 +226,8 @@ class Supervisor:
                 self.say(f"\nStopping ({signal.Signals(news.si_signo).name}) …")
                 self._stop(jobs=True)
                 self.say("Stopped.")
-                return 0
+                # A tree that stays was meant to be stopped; one attempt that was cut short did not hold.
+                return 0 if self.stay else 128 + news.si_signo
             if news is not None and news.si_signo == signal.SIGUSR2 and self._fit_to_restart():
                 self._replace()
             self._reap()
