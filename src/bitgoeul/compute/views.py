@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import BadInput, DomainError, WrongState
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.text import Text
+from bitgoeul.ledger.facade import UNITS
 from bitgoeul.resources import facade as resources
 from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number, render_text
 
@@ -173,7 +176,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "origin_url": origin_address(view.origin),
         "files": artefacts(actor=actor, job_id=job_id),
         "usage": _usage(view),
-        "command": view.request.argv,
+        "command": shlex.join(view.request.argv),
         "limits": view.request.limits,
         **_log_context(request, actor, view, stream),
     }
@@ -271,6 +274,12 @@ class UsageLine:
     unit: str
     held: int | None
     charged: int | None
+
+    @property
+    def label(self) -> Text:
+        """The word for the unit."""
+        known = UNITS.get(self.unit)
+        return known.label if known else Text("{unit}", {"unit": self.unit})
 
 
 def _usage(view: JobView) -> list[UsageLine]:
