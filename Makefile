@@ -6,7 +6,7 @@ PYTEST := $(PY) -m pytest -q
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never .venv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types imports migrations templates test test-all fix lock messages bench soak dev
+.PHONY: help setup check format lint types imports migrations templates messages test test-all fix lock texts bench soak dev
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,25 +14,11 @@ help: ## List the targets
 setup: ## Make .venv, static assets, database and example
 	./run --setup
 
-check: format lint types imports migrations templates test ## Everything a commit must pass
+check: ## Everything a commit must pass: checks, then tests without the slow ones and the browser
+	$(PY) tools/checks.py && $(MAKE) --no-print-directory test
 
-format: ## Is the code formatted?
-	.venv/bin/ruff format --check $(CODE)
-
-lint: ## Rules of style and safety
-	.venv/bin/ruff check $(CODE)
-
-types: ## mypy --strict with django-stubs
-	BITGOEUL_HOME=$(HERE)/build/check .venv/bin/mypy src
-
-imports: ## Which room may import which
-	.venv/bin/lint-imports
-
-migrations: ## Is a migration missing?
-	BITGOEUL_HOME=$(HERE)/build/check $(PY) -m django makemigrations --check --dry-run --settings bitgoeul.site.settings
-
-templates: ## Are the templates well formed?
-	find src -name '*.html' -path '*/templates/*' -print0 | xargs -0r .venv/bin/djade --target-version 5.2 --check
+format lint types imports migrations templates messages:
+	@$(PY) tools/checks.py $@
 
 test: ## Tests without the slow ones and the browser
 	$(PYTEST) -m "not slow and not browser"
@@ -50,14 +36,14 @@ lock: ## Renew requirements/*.txt and package-lock.json
 	  ../.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --upgrade $$name.in -o $$name.txt || exit 1; done
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund
 
-messages: ## Collect texts into the rooms' catalogues
-	$(PY) tools/messages.py
+texts: ## Collect texts into the rooms' catalogues
+	$(PY) tools/messages.py update
 
 bench: ## Measurements under bench/, one JSON line each
 	@for file in bench/*.py; do nice -n 5 $(PY) $$file || exit 1; done
 
-soak: ## Fifty rounds of kill -9 at random points
-	SOAK_ROUNDS=50 $(PYTEST) tests/journeys -m slow -k kill
+soak: ## The full counts: races, four followers, fifty rounds of kill -9 (an hour or more)
+	SOAK=1 SOAK_ROUNDS=50 RACE_JOBS=400 $(PYTEST) -m slow tests/races tests/faults tests/journeys/test_kill.py
 
 dev: ## The web process alone, reloading when code changes
 	$(PY) -m django runserver --settings bitgoeul.site.settings 127.0.0.1:8000

@@ -13,9 +13,9 @@ from pathlib import Path
 os.environ["BITGOEUL_HOME"] = tempfile.mkdtemp(prefix="bitgoeul-test-")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
 
-import pytest  # noqa: E402
+import pytest
 
-from bitgoeul.kernel.ids import new_id  # noqa: E402
+from bitgoeul.kernel.ids import new_id
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "gwangju"
@@ -42,7 +42,7 @@ def person(db):
             id=user_id,
             email=f"{name}@example.kr",
             display_name=name.capitalize(),
-            password="correct horse battery",  # noqa: S106
+            password="correct horse battery",
             operator_roles=frozenset(operator_roles),
         )
         return accounts.actor_for(user_id=user_id)

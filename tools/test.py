@@ -11,13 +11,13 @@ import shutil
 import subprocess
 import sys
 
+import checks as gates
 from setup import PYTHON, ROOT, Setup, home_from
 from trouble import Trouble, disk_full, is_disk_full
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PACKAGES = ("chromium", "fonts-nanum")
 APT_SECONDS_MAX = 900
-CHECKS = ("format", "lint", "types", "imports", "migrations", "templates")
 
 
 def browser() -> str | None:
@@ -58,7 +58,7 @@ def run(title: str, command: list[str]) -> bool:
 
 def checks(*, everything: bool, chosen: list[str]) -> int:
     """Run every check even after a failure, then say what failed and what was left out."""
-    failed = [] if chosen else [name for name in CHECKS if not run(name, ["make", "-s", name])]
+    failed = [] if chosen else [name for name in gates.commands() if not gates.holds(name)]
     marks = [] if everything else ["-m", "not browser"]
     if not run("tests", [str(PYTHON), "-m", "pytest", "-q", *marks, *chosen]):
         failed.append("tests")

@@ -85,7 +85,9 @@ def test_only_a_role_lets_people_do_things(ara, staff):
 
 def test_a_verb_is_registered_once_and_used_on_its_kind(ara):
     with pytest.raises(ValueError, match="registered twice"):
-        accounts.register_verb(Verb("accounts.create_project", "portal", accounts.verbs()[0].label, signed_in=True))
+        accounts.register_verb(
+            Verb("accounts.create_project", "portal", accounts.verbs()[0].label, signed_in=True)
+        )
     with pytest.raises(ValueError, match="acts on"):
         accounts.may(actor=ara, verb="accounts.create_project", thing=Thing("job", "1"))
 

@@ -31,7 +31,9 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def copy(tmp_path):
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("static", "__pycache__", "locale"))
+    shutil.copytree(
+        ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("static", "__pycache__", "locale")
+    )
     shutil.copy(ROOT / ".importlinter", tmp_path)
     return tmp_path
 
@@ -44,7 +46,11 @@ def test_import_contracts_hold(copy):
 @pytest.mark.parametrize(
     ("path", "line", "contract"),
     [
-        ("ledger/services.py", "def late():\n    from bitgoeul.compute import facade\n", "imports only rooms below"),
+        (
+            "ledger/services.py",
+            "def late():\n    from bitgoeul.compute import facade\n",
+            "imports only rooms below",
+        ),
         ("resources/services.py", "from bitgoeul.ledger import models as planted\n", "Others reach ledger only"),
         ("compute/states.py", "import django\n", "know no Django"),
         ("engines/planted.py", "from bitgoeul.compute import services\n", "Others reach compute only"),
@@ -66,7 +72,8 @@ def test_banned_calls_are_seen(tmp_path):
     file = tmp_path / "planted.py"
     file.write_text(
         "from django.apps import apps\nfrom django.db.models.signals import post_save\n"
-        "import datetime\n\nMODEL = apps.get_model('compute', 'Job')\nNOW = datetime.datetime.now()\nprint(post_save)\n"
+        "import datetime\n\nMODEL = apps.get_model('compute', 'Job')\n"
+        "NOW = datetime.datetime.now()\nprint(post_save)\n"
     )
     result = subprocess.run(
         [sys.executable, "-m", "ruff", "check", "--config", str(ROOT / "pyproject.toml"), "--select", "TID251",

@@ -25,14 +25,24 @@ def heads(tmp_path, settings):
 def make(count: int = 3, **extra) -> None:
     for number in range(count):
         audit.record(
-            verb="test.made", subject_kind="test", subject_id=str(number), actor="user:ara", after={"n": number}, **extra
+            verb="test.made",
+            subject_kind="test",
+            subject_id=str(number),
+            actor="user:ara",
+            after={"n": number},
+            **extra,
         )
 
 
 def tamper(statement: str) -> None:
     """Change rows as somebody with the database password and no scruples would."""
     with connection.cursor() as cursor:
-        for name in ("audit_event_no_update", "audit_event_no_delete", "audit_seal_no_update", "audit_seal_no_delete"):
+        for name in (
+            "audit_event_no_update",
+            "audit_event_no_delete",
+            "audit_seal_no_update",
+            "audit_seal_no_delete",
+        ):
             cursor.execute(f"DROP TRIGGER {name}")
         cursor.execute(statement)
 

@@ -35,7 +35,9 @@ class Book:
         request = ledger.HoldRequest(id or new_id(), self.account, amount, now() + timedelta(minutes=minutes))
         return ledger.hold_many(holds=[request], actor=ACTOR)[0]
 
-    def use(self, amount: int, hold_id: UUID | None = None, id: UUID | None = None, at=None) -> ledger.SettlementView:
+    def use(
+        self, amount: int, hold_id: UUID | None = None, id: UUID | None = None, at=None
+    ) -> ledger.SettlementView:
         return ledger.settle_many(lines=[self.request(amount, hold_id, id, at)], actor=ACTOR)[0]
 
     def request(self, amount: int, hold_id: UUID | None = None, id: UUID | None = None, at=None):

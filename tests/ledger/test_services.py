@@ -176,7 +176,10 @@ def test_entries_cannot_be_changed(book, statement):
 @pytest.mark.parametrize(
     ("statement", "checks"),
     [
-        ("UPDATE ledger_account SET credits = credits + 1, debits = debits + 1 WHERE purpose = 'USED'", {"balance"}),
+        (
+            "UPDATE ledger_account SET credits = credits + 1, debits = debits + 1 WHERE purpose = 'USED'",
+            {"balance"},
+        ),
         ("UPDATE ledger_account SET credits = credits + 1 WHERE purpose = 'ALLOCATION'", {"balance", "zero_sum"}),
         ("UPDATE ledger_transfer SET amount = amount + 1 WHERE reason = 'USE'", {"balance", "posting"}),
         ("UPDATE ledger_transfer SET reason = 'REFUND' WHERE reason = 'USE'", {"posting"}),

@@ -20,7 +20,10 @@ def test_every_room_stands_in_the_document_and_on_the_page(client):
 def test_every_operation_says_what_it_does():
     paths = api.get_openapi_schema()["paths"]
     silent = [
-        f"{method} {path}" for path, item in paths.items() for method, one in item.items() if not one.get("description")
+        f"{method} {path}"
+        for path, item in paths.items()
+        for method, one in item.items()
+        if not one.get("description")
     ]
     assert silent == []
 

@@ -23,7 +23,7 @@ def run(view, owner):
         compute.follow_once(20)
         audit.dispatch_once(20)
         seen = trials.trial(actor=owner, trial_id=view.id)
-        if seen.outcome is not None and seen.state in ("signed", "stopped", "judged"):
+        if seen.outcome is not None and seen.state in ("SIGNED", "STOPPED", "JUDGED"):
             return seen
         time.sleep(0.2)
     raise AssertionError(
@@ -47,7 +47,7 @@ def test_a_model_is_measured_charged_judged_and_signed(
     )
     done = run(asked, owner)
     job = compute.job_views([done.job_id])[done.job_id]
-    assert (done.state, done.outcome) == ("signed", outcome), [str(r.text) for r in done.verdict.failed()]
+    assert (done.state, done.outcome) == ("SIGNED", outcome), [str(r.text) for r in done.verdict.failed()]
     assert [reason.check for reason in done.verdict.failed()] == failed
     held = resources.allocations(project_ids=[project.id])[project.id]
     assert all(one.held == 0 for one in held)

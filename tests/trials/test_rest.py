@@ -36,7 +36,7 @@ def test_the_whole_way_to_a_trial(ara_in, project, protocol, funded):
     estimate = post(ara_in, "/trials/estimate", wish).json()
     assert estimate["amounts"]["core_ms"] == 1000 * estimate["wall_seconds"]
     trial = post(ara_in, "/trials", wish)
-    assert (trial.status_code, trial.json()["state"], trial.json()["attempt"]) == (201, "queued", 1)
+    assert (trial.status_code, trial.json()["state"], trial.json()["attempt"]) == (201, "QUEUED", 1)
     assert post(ara_in, "/trials", wish).json()["id"] == wish["id"]
     listed = ara_in.get(f"/api/v1/trials?project_id={project.id}").json()
     assert (listed["total"], listed["items"][0]["id"]) == (1, wish["id"])
@@ -48,7 +48,7 @@ def test_a_judged_trial_tells_its_reasons_and_its_record(ara_in, protocol, reque
     record = true_record(view, protocol)
     finish(view, record)
     told = ara_in.get(f"/api/v1/trials/{view.id}").json()
-    assert (told["state"], told["outcome"]) == ("signed", "PASSED")
+    assert (told["state"], told["outcome"]) == ("SIGNED", "PASSED")
     assert {"accuracy", "Server.valid"} <= {reason["check"] for reason in told["reasons"]}
     answer = ara_in.get(f"/api/v1/trials/{view.id}/record")
     assert answer.content == canonical_bytes(record)

@@ -113,7 +113,7 @@ def test_protocols_are_entered_once_by_digest(protocol, models_directory):
 def test_a_request_holds_queues_and_counts(owner, project, funded, request_trial):
     before = resources.allocations(project_ids=[project.id])[project.id]
     view = request_trial()
-    assert (view.state, view.attempt, view.outcome) == ("queued", 1, None)
+    assert (view.state, view.attempt, view.outcome) == ("QUEUED", 1, None)
     job = compute.job_views([view.job_id])[view.job_id]
     assert job.request.exclusive
     assert (job.origin.kind, job.origin.id) == ("trial", str(view.id))
@@ -180,10 +180,10 @@ def test_unfinished_trials_are_bounded(request_trial, monkeypatch):
 def test_a_good_record_is_judged_and_signed_once(owner, protocol, request_trial, true_record, finish):
     view = request_trial()
     trials.job_started({"id": str(view.job_id)})
-    assert see(owner, view).state == "running"
+    assert see(owner, view).state == "RUNNING"
     finish(view, true_record(view, protocol), deliveries=2)
     done = see(owner, view)
-    assert (done.state, done.outcome, failed(done)) == ("signed", "PASSED", [])
+    assert (done.state, done.outcome, failed(done)) == ("SIGNED", "PASSED", [])
     evidence = trials.evidence(actor=owner, digest=done.evidence_digest)
     assert (evidence.trial_id, evidence.verdict, evidence.attempt) == (view.id, "PASSED", 1)
     assert Judgement.objects.count() == 1
@@ -197,7 +197,7 @@ def test_a_failed_subject_is_signed_as_failed(owner, protocol, request_trial, tr
     finding = {"party": "subject", "code": "no_answer", "step": "Server-1", "detail": "no sign of life"}
     finish(view, true_record(view, protocol, finding=finding))
     done = see(owner, view)
-    assert (done.state, done.outcome, failed(done)) == ("signed", "FAILED", ["subject.no_answer"])
+    assert (done.state, done.outcome, failed(done)) == ("SIGNED", "FAILED", ["subject.no_answer"])
 
 
 def test_an_invalid_measurement_is_never_signed(owner, protocol, request_trial, true_record, finish):
@@ -206,7 +206,7 @@ def test_an_invalid_measurement_is_never_signed(owner, protocol, request_trial, 
     record["canary"]["predictions_digest"] = "0" * 64
     finish(view, record)
     done = see(owner, view)
-    assert (done.state, done.outcome, done.evidence_digest) == ("judged", "INVALID", "")
+    assert (done.state, done.outcome, done.evidence_digest) == ("JUDGED", "INVALID", "")
     assert failed(done) == ["canary"]
 
 
@@ -239,7 +239,7 @@ def test_every_bad_ending_is_a_named_invalid_verdict(owner, request_trial, finis
     view = request_trial()
     finish(view, **ending, deliveries=2)
     done = see(owner, view)
-    assert (done.state, done.outcome, failed(done)) == ("stopped", "INVALID", [check])
+    assert (done.state, done.outcome, failed(done)) == ("STOPPED", "INVALID", [check])
     assert done.evidence_digest == ""
 
 
@@ -284,7 +284,7 @@ def test_stopping_cancels_the_job_and_frees_the_hold(owner, project, request_tri
     job = compute.job_views([view.job_id])[view.job_id]
     assert job.state == "CANCELLED"
     trials.job_finished({"id": str(job.id), "state": "CANCELLED", "origin": {"kind": "trial", "id": str(view.id)}})
-    assert see(owner, view).state == "stopped"
+    assert see(owner, view).state == "STOPPED"
     assert all(one.held == 0 for one in resources.allocations(project_ids=[project.id])[project.id])
     with pytest.raises(WrongState):
         trials.stop_trial(actor=owner, trial_id=view.id)

@@ -17,7 +17,9 @@ class CoresForm(forms.Form):
     cores = forms.IntegerField()
 
 
-@pytest.mark.parametrize(("query", "number"), [("", 1), ("page=3", 3), ("page=-1", 1), ("page=x", 1), ("page=0", 1)])
+@pytest.mark.parametrize(
+    ("query", "number"), [("", 1), ("page=3", 3), ("page=-1", 1), ("page=x", 1), ("page=0", 1)]
+)
 def test_a_page_number_is_never_nonsense(query, number):
     assert page_number(RequestFactory().get(f"/?{query}")) == number
 

@@ -101,7 +101,7 @@ class JobList(Schema):
 
     items: list[JobOut]
     page: int
-    pages: int
+    last: int
     total: int
 
 
@@ -172,7 +172,7 @@ def jobs(request: HttpRequest, project_id: UUID, page: int = 1) -> JobList:
     """One page of a project's jobs, newest first."""
     found = facade.jobs(actor=actor_of(request), project_id=project_id, page=page)
     items = [job_out(view) for view in found.items]
-    return JobList(items=items, page=found.number, pages=found.last, total=found.total)
+    return JobList(items=items, page=found.number, last=found.last, total=found.total)
 
 
 @router.get("/jobs/{uuid:job_id}", response=JobOut)

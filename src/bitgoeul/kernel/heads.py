@@ -33,9 +33,7 @@ class Head:
 
     def signed_bytes(self) -> bytes:
         """What the signature covers."""
-        return canonical_bytes(
-            {"chain": self.chain, "sequence": self.sequence, "hash": self.hash, "at": self.at}
-        )
+        return canonical_bytes({"chain": self.chain, "sequence": self.sequence, "hash": self.hash, "at": self.at})
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ def _parsed(line: str) -> dict[str, object] | None:
 def _head(data: dict[str, object] | None) -> Head | None:
     if data is None or not isinstance(data.get("sequence"), int):
         return None
-    return Head(
-        str(data.get("chain")), int(str(data["sequence"])), str(data.get("hash")), str(data.get("at"))
-    )
+    return Head(str(data.get("chain")), int(str(data["sequence"])), str(data.get("hash")), str(data.get("at")))
 
 
 def _signature(data: dict[str, object] | None) -> bytes:

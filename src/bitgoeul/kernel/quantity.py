@@ -39,7 +39,5 @@ def divide_half_up(numerator: int, denominator: int) -> int:
 def check_amount(amount: int, field: str = "amount") -> int:
     """An amount that fits the store: a whole number from 1 to 2^63 − 1; raises BadInput otherwise."""
     if isinstance(amount, bool) or not isinstance(amount, int) or not 0 < amount <= MAX_AMOUNT:
-        raise BadInput(
-            N_("An amount must be a whole number from 1 to {limit}."), field=field, limit=MAX_AMOUNT
-        )
+        raise BadInput(N_("An amount must be a whole number from 1 to {limit}."), field=field, limit=MAX_AMOUNT)
     return amount

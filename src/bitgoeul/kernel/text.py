@@ -37,9 +37,7 @@ class Text:
         params = data.get("params") or {}
         if not isinstance(params, Mapping):
             raise TypeError("params of a text must be a mapping")
-        return cls(
-            str(data["msgid"]), {str(k): v if isinstance(v, int) else str(v) for k, v in params.items()}
-        )
+        return cls(str(data["msgid"]), {str(k): v if isinstance(v, int) else str(v) for k, v in params.items()})
 
 
 def fill(template: str, params: Mapping[str, Param]) -> str:

@@ -88,7 +88,7 @@ class Client:
         for page in range(1, PAGES_MAX + 1):
             answer = self.call("GET", path, params={**parameters, "page": page})
             yield from answer["items"]
-            if page >= int(answer.get("pages") or answer.get("last") or 1):
+            if page >= int(answer["last"]):
                 return
 
     def project(self, project: str | None) -> str:

@@ -61,7 +61,7 @@ class EvidencePage(Schema):
 
     items: list[EvidenceOut]
     page: int
-    pages: int
+    last: int
     total: int
 
 
@@ -87,7 +87,7 @@ def list_evidence(request: HttpRequest, project_id: UUID, page: int = 1) -> Evid
     return EvidencePage(
         items=[EvidenceOut.from_orm(one) for one in found.items],
         page=found.number,
-        pages=found.last,
+        last=found.last,
         total=found.total,
     )
 

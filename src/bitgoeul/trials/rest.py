@@ -124,7 +124,7 @@ class SubjectPage(Schema):
 
     items: list[SubjectOut]
     page: int
-    pages: int
+    last: int
     total: int
 
 
@@ -133,7 +133,7 @@ class TrialPage(Schema):
 
     items: list[TrialOut]
     page: int
-    pages: int
+    last: int
     total: int
 
 
@@ -176,7 +176,7 @@ def _protocol_out(view: ProtocolView) -> ProtocolOut:
 
 def _trial_page(found: Page[TrialView]) -> TrialPage:
     items = [_trial_out(view) for view in found.items]
-    return TrialPage(items=items, page=found.number, pages=found.last, total=found.total)
+    return TrialPage(items=items, page=found.number, last=found.last, total=found.total)
 
 
 @router.get("/projects/{uuid:project_id}/subjects", response=SubjectPage, summary="A project's subjects")
@@ -184,7 +184,7 @@ def list_subjects(request: HttpRequest, project_id: UUID, page: int = 1) -> Subj
     """Newest first."""
     found = queries.subjects(actor=actor_of(request), project_id=project_id, page=page)
     items = [_subject_out(view) for view in found.items]
-    return SubjectPage(items=items, page=found.number, pages=found.last, total=found.total)
+    return SubjectPage(items=items, page=found.number, last=found.last, total=found.total)
 
 
 @router.post("/projects/{uuid:project_id}/subjects", response={201: SubjectOut}, summary="Bring in a subject")

@@ -11,19 +11,19 @@ from bitgoeul.kernel.text import N_, Text
 class TrialState(StrEnum):
     """Where a trial stands; each differs from its neighbour in what is there to see."""
 
-    REQUESTED = "requested"
+    REQUESTED = "REQUESTED"
     """Asked for; nothing is held or queued yet."""
-    QUEUED = "queued"
+    QUEUED = "QUEUED"
     """Its job waits, and the estimate is held on the project's allocations."""
-    RUNNING = "running"
+    RUNNING = "RUNNING"
     """Its job has started: the harness measures."""
-    MEASURED = "measured"
+    MEASURED = "MEASURED"
     """The record is here; nobody has judged it yet."""
-    JUDGED = "judged"
+    JUDGED = "JUDGED"
     """A verdict with its reasons stands; nothing is signed (an INVALID one never is)."""
-    SIGNED = "signed"
+    SIGNED = "SIGNED"
     """The judged record is signed evidence in the log."""
-    STOPPED = "stopped"
+    STOPPED = "STOPPED"
     """The job ended without a usable record; the verdict is INVALID and says why."""
 
 

@@ -65,7 +65,10 @@ def build(directory: Path) -> dict[str, Path]:
     directory.mkdir(parents=True, exist_ok=True)
     paths = {name: directory / name for name in FILES}
     if not all(path.exists() for path in paths.values()):
-        with tempfile.TemporaryDirectory(dir=directory) as scratch:
+        from threadpoolctl import threadpool_limits
+
+        # For networks this small, threads on a busy machine wait for each other longer than they compute.
+        with tempfile.TemporaryDirectory(dir=directory) as scratch, threadpool_limits(limits=1):
             _make(Path(scratch))
             for name, path in paths.items():
                 (Path(scratch) / name).replace(path)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 0.5
 TRIAL_SECONDS_MAX = 600
 # A trial that was judged PASSED or FAILED is signed a moment later; INVALID never is.
-TRIAL_ENDED = frozenset({"signed", "judged", "stopped"})
+TRIAL_ENDED = frozenset({"SIGNED", "JUDGED", "STOPPED"})
 
 
 def remote_options(function: Callable[..., Any]) -> Callable[..., Any]:
