@@ -28,6 +28,13 @@ def test_every_operation_says_what_it_does():
     assert silent == []
 
 
+def test_paged_answers_have_one_shape():
+    schemas = api.get_openapi_schema()["components"]["schemas"]
+    paged = {name: set(one["properties"]) for name, one in schemas.items() if "page" in one.get("properties", {})}
+    assert len(paged) >= 7
+    assert {name for name, keys in paged.items() if keys != {"items", "page", "last", "total"}} == set()
+
+
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
