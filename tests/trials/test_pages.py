@@ -144,6 +144,21 @@ def test_the_trial_page_of_a_passed_trial(ara_in, owner, protocol, request_trial
     assert record.headers["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.parametrize(
+    ("language", "title"), [("en", "Latency limit (Server, milliseconds)"), ("ko", "지연 한도")]
+)
+def test_parameters_stand_under_the_titles_of_their_protocol(
+    ara_in, project, version, request_trial, language, title
+):
+    ara_in.cookies["django_language"] = language
+    view = request_trial()
+    page = ara_in.get(reverse("trials:trial", args=[view.id])).content.decode()
+    form = ara_in.get(reverse("trials:trial_new", args=[project.id])).content.decode()
+    assert "server_latency_ms" not in page
+    assert title in page
+    assert title in form
+
+
 def test_the_trial_page_of_a_failed_and_of_an_invalid_trial(ara_in, protocol, request_trial, true_record, finish):
     failed, stopped = request_trial(), request_trial()
     finding = {"party": "subject", "code": "crashed", "step": "accuracy", "detail": "SIGSEGV"}

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.fields.json import KeyTextTransform
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.content import facade as content
 from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.text import Text
 from bitgoeul.web.facade import Page, page_of
 
 from .evidence_types import EvidenceView, NoSuchEvidence, Visibility, VisibilityChange
@@ -44,6 +46,7 @@ def _rows() -> QuerySet[Any, Any]:
         log_hash=Subquery(log.values("hash")[:1]),
         invalidated_at=Subquery(invalidation.values("at")[:1]),
         invalidated_because=Subquery(invalidation.values("reason")[:1]),
+        titled=KeyTextTransform("title", "trial__protocol__definition"),
     ).values()
 
 
@@ -55,6 +58,7 @@ def _view(row: Mapping[str, Any], at: datetime) -> EvidenceView:
     visibility, embargo = Visibility(row["seen_by"]), row["seen_from"]
     return EvidenceView(
         **{name: row[name] for name in PLAIN},
+        protocol_title=Text(row["titled"] or row["protocol_name"]),
         verdict=Outcome(row["outcome"]),
         visibility=visibility,
         embargo_until=embargo,

@@ -53,7 +53,8 @@ DEFAULT_TEXTS = (
 class EvidenceView:
     """One piece of evidence: what was signed, who sees it, where it stands in the log.
 
-    ``digest`` is the SHA-256 of the evidence file; ``public`` is true when anyone may see it now (an embargo
+    ``digest`` is the SHA-256 of the evidence file; ``protocol_name`` is the protocol's code and
+    ``protocol_title`` what its own data calls it; ``public`` is true when anyone may see it now (an embargo
     counts); ``invalidated_at`` and ``invalidated_because`` tell of a later invalidation.
     """
 
@@ -64,6 +65,7 @@ class EvidenceView:
     project_id: UUID
     subject_name: str
     protocol_name: str
+    protocol_title: Text
     protocol_version: str
     attempt: int
     verdict: Outcome

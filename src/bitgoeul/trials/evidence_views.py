@@ -26,6 +26,7 @@ from bitgoeul.web.facade import add_error
 
 from . import evidence as services
 from . import evidence_queries as queries
+from . import present
 from .evidence_forms import AudienceForm, InvalidationForm
 from .evidence_types import EvidenceView
 from .evidence_words import centre_public_key, messages_of, one_file_verifier, script_words, words
@@ -72,7 +73,7 @@ def verify_result(request: HttpRequest, digest: str) -> HttpResponse:
         "own": accounts.may(actor=actor, verb="trials.view_evidence", thing=queries.thing(view)).allowed
         and actor.is_signed_in,
         "statement": statement,
-        "reasons": _reasons(statement),
+        "reasons": [present.Gate(present.check_title(one.check), one) for one in _reasons(statement)],
         "started_at": parse_rfc3339(statement["predicate"]["started_at"]),
         "ended_at": parse_rfc3339(statement["predicate"]["ended_at"]),
         "words": words(),

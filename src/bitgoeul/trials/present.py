@@ -59,10 +59,11 @@ class ScenarioRow:
 
 def gates(reasons: Sequence[Reason]) -> list[Gate]:
     """The checks of a verdict with their titles, in the order they were made."""
-    return [Gate(_check_title(reason.check), reason) for reason in reasons if reason.passed is not None]
+    return [Gate(check_title(reason.check), reason) for reason in reasons if reason.passed is not None]
 
 
-def _check_title(check: str) -> str:
+def check_title(check: str) -> str:
+    """What a check is called in the reader's language; an unknown one keeps its code."""
     scenario, _, part = check.partition(".")
     if scenario in SCENARIO_TITLES and part in CHECK_TITLES:
         return f"{scenario}: {gettext(CHECK_TITLES[part])}"
@@ -74,6 +75,17 @@ def _check_title(check: str) -> str:
         }
         return titles[scenario]
     return gettext(CHECK_TITLES[check]) if check in CHECK_TITLES else check
+
+
+def parameters(values: Mapping[str, int], definition: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """A trial's parameters under the titles of its own protocol; without a title a parameter keeps its code."""
+    rules = definition.get("parameters", {}).get("properties", {})
+    titles = {name: rules.get(name, {}).get("title") or name for name in values}
+    return [
+        (gettext(titles[name]), values[name])
+        for name in [*rules, *(values.keys() - rules.keys())]
+        if name in values
+    ]
 
 
 def scenarios(record: Mapping[str, Any]) -> list[ScenarioRow]:

@@ -193,6 +193,7 @@ def trial(request: HttpRequest, id: UUID) -> HttpResponse:
         "failed": judgement.verdict.failed() if judgement else (),
         "gates": present.gates(view.reasons),
         "attempts": queries.attempts_of(view),
+        "parameters": present.parameters(view.parameters, queries.protocol(view.protocol_digest).definition),
         "project": accounts.projects([view.project_id])[view.project_id],
         "requested_by": accounts.names([view.requested_by]).get(view.requested_by, view.requested_by),
         "may_judge": view.state in (TrialState.JUDGED, TrialState.SIGNED)

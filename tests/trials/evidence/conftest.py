@@ -47,7 +47,8 @@ def judged(project: Any) -> Callable[..., Judged]:
     def make(**changes: Any) -> Judged:
         number = models.Trial.objects.count() + 1
         protocol, _ = models.ProtocolVersion.objects.get_or_create(
-            digest=samples.PROTOCOL, defaults={"code": "inference", "version": "1.0", "definition": {}}
+            digest=samples.PROTOCOL,
+            defaults={"code": "inference", "version": "1.0", "definition": {"title": "A public protocol"}},
         )
         subject = models.Subject.objects.create(
             project_id=project.id, name=f"chip {number}", kind="onnx", created_by="test"

@@ -84,6 +84,9 @@ def test_public_evidence_is_shown_to_anybody(client, issue) -> None:
     assert response.status_code == 200
     for part in (view.subject_name, view.log_hash, view.keyid, "1 of 899 were lost.", "KOLAS 공인성적서가 아님"):
         assert part in html
+    assert "A public protocol 1.0" in html
+    assert "Accuracy against FP32, paired" in html
+    assert "A public protocol 1.0" in html_of(client.get("/verify/"))
     assert f'data-evidence-url="/verify/{view.digest}/evidence.json"' in html
     page = Page(html)
     assert page.inline_scripts == page.handlers == []

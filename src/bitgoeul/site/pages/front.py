@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.text import N_, Text
+from bitgoeul.kernel.text import N_
 from bitgoeul.outcomes import facade as outcomes
 from bitgoeul.programmes import facade as programmes
 from bitgoeul.trials import facade as trials
@@ -77,20 +77,16 @@ def call_row(call: programmes.OpenCall) -> CallRow:
 
 
 def evidence_rows() -> list[EvidenceRow]:
-    """The newest public evidence, with the titles of its protocols."""
-    titles = {view.code: view.title for view in trials.protocols()}
-    return [
-        evidence_row(view, titles.get(view.protocol_name, view.protocol_name))
-        for view in trials.latest_public(EVIDENCE)
-    ]
+    """The newest public evidence."""
+    return [evidence_row(view) for view in trials.latest_public(EVIDENCE)]
 
 
-def evidence_row(view: trials.EvidenceView, protocol: Text | str) -> EvidenceRow:
+def evidence_row(view: trials.EvidenceView) -> EvidenceRow:
     """A public piece of evidence; an invalidated one is shown as invalid."""
     valid = view.invalidated_at is None
     return EvidenceRow(
         subject=view.subject_name,
-        protocol=protocol,
+        protocol=view.protocol_title,
         digest=view.digest,
         verdict=str(view.verdict).upper() if valid else "INVALID",
         issued_at=view.issued_at,
