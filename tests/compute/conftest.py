@@ -9,6 +9,7 @@ import pytest
 
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.text import Label
 
 from .asking import request
 
@@ -48,7 +49,7 @@ def grant(project):
     from bitgoeul.accounts.facade import Actor
     from bitgoeul.resources import facade as resources
 
-    system, names = Actor.system("test"), resources.Label("시험", "test")
+    system, names = Actor.system("test"), Label("시험", "test")
 
     def go(unit: str = "core_ms", amount: int = 3_600_000, days: int = 30) -> resources.AllocationView:
         resources.define_resource(

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from bitgoeul.kernel.ids import derive
+from bitgoeul.kernel.text import Label
 
 from .models import User
 from .services import add_organisation_member, create_organisation, create_user
@@ -33,11 +34,7 @@ class NamedPerson:
     code: str
     name: str
     email: str
-    purposes: Mapping[str, str]
-
-    def in_language(self, language: str | None) -> str:
-        """What the person is for, in Korean or English."""
-        return self.purposes["en" if (language or "").startswith("en") else "ko"]
+    purpose: Label
 
 
 def _data(directory: Path) -> Any:
@@ -82,7 +79,9 @@ def named_people() -> list[NamedPerson]:
     """The example people of this installation, in the order of the data."""
     present = set(User.objects.filter(is_example=True, is_active=True).values_list("pk", flat=True))
     people = [
-        NamedPerson(example_id("user", entry["code"]), entry["code"], entry["name"], entry["email"], entry["for"])
+        NamedPerson(
+            example_id("user", entry["code"]), entry["code"], entry["name"], entry["email"], Label(**entry["for"])
+        )
         for entry in _data(Path(settings.EXAMPLES))["people"]
     ]
     return [person for person in people if person.user_id in present]

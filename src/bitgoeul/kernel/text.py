@@ -40,6 +40,18 @@ class Text:
         return cls(str(data["msgid"]), {str(k): v if isinstance(v, int) else str(v) for k, v in params.items()})
 
 
+@dataclass(frozen=True)
+class Label:
+    """A name or sentence that data brings in both languages."""
+
+    ko: str
+    en: str
+
+    def in_language(self, language: str | None) -> str:
+        """The words for a reader of ``language``; Korean unless it is English."""
+        return self.en if (language or "").startswith("en") else self.ko
+
+
 def fill(template: str, params: Mapping[str, Param]) -> str:
     """Fill ``{name}`` places; a template and parameters that do not fit show both instead of failing.
 

@@ -9,13 +9,11 @@ from django.views.decorators.http import require_GET
 
 from bitgoeul.documents import Cell, Column, xlsx
 from bitgoeul.programmes.facade import say
-from bitgoeul.web.facade import page_number
+from bitgoeul.web.facade import attachment, page_number
 
 from . import queries
 from .types import FigureView
 from .words import reported
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @require_GET
@@ -50,9 +48,7 @@ def figures_xlsx(request: HttpRequest) -> HttpResponse:
         Column(gettext("Rule"), 60),
     ]
     rows = [row for view in queries.public_figures() for row in _rows(view)]
-    response = HttpResponse(xlsx(gettext("Public figures"), columns, rows), content_type=XLSX)
-    response["Content-Disposition"] = 'attachment; filename="figures.xlsx"'
-    return response
+    return attachment(xlsx(gettext("Public figures"), columns, rows), "figures.xlsx")
 
 
 def _rows(view: FigureView) -> list[list[Cell]]:

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bitgoeul.accounts.facade import Actor
+from bitgoeul.kernel.text import Label
 
 from .services import define_resource
-from .types import Category, Label
+from .types import Category
 
 
 def load_example(actor: Actor, directory: Path) -> Mapping[str, int]:

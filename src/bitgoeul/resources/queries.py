@@ -11,12 +11,13 @@ from django.db.models import QuerySet
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.facade import Actor, Thing
 from bitgoeul.kernel.errors import NotFound
+from bitgoeul.kernel.text import Label
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.web.facade import Page, page_of
 
 from .models import Allocation, Resource, Usage
 from .states import AllocationState
-from .types import AllocationView, Category, Label, Origin, ResourceView, UsageView
+from .types import AllocationView, Category, Origin, ResourceView, UsageView
 
 PER_PROJECT_MAX = 500
 

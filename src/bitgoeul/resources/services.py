@@ -16,14 +16,14 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict, NotFound
 from bitgoeul.kernel.ids import derive
 from bitgoeul.kernel.quantity import check_amount
-from bitgoeul.kernel.text import N_
+from bitgoeul.kernel.text import N_, Label
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.ledger.facade import Purpose, Reason
 
 from .models import Allocation, Resource
 from .queries import allocation_view, resource_view, thing_of
 from .states import AllocationState
-from .types import AllocationNotUsable, AllocationView, Category, HoldLine, Label, Origin, ResourceView
+from .types import AllocationNotUsable, AllocationView, Category, HoldLine, Origin, ResourceView
 
 DUE_BATCH = 500
 

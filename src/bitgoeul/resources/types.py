@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from bitgoeul.kernel.errors import LimitReached
-from bitgoeul.kernel.text import N_, Text
+from bitgoeul.kernel.text import N_, Label, Text
 
 from .states import AllocationState
 
@@ -48,18 +48,6 @@ class AllocationNotUsable(LimitReached):
 
 
 DEFAULT_TEXTS = (N_("Nothing new can start from this allocation."),)
-
-
-@dataclass(frozen=True)
-class Label:
-    """A name that data brings in both languages."""
-
-    ko: str
-    en: str
-
-    def in_language(self, language: str | None) -> str:
-        """The name for a reader of ``language``."""
-        return self.en if (language or "").startswith("en") else self.ko
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,12 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.documents import Column, xlsx
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.ledger import facade as ledger
-from bitgoeul.web.facade import no_store, page_number, render_text
+from bitgoeul.web.facade import attachment, no_store, page_number, render_text
 
 from . import queries
 from .types import AllocationView
 
 EXPORT_PAGES_MAX = 200
-XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def _day(request: HttpRequest, name: str, default: datetime) -> datetime:
@@ -106,6 +105,4 @@ def _export(actor: accounts.Actor, chosen: AllocationView, since: datetime, unti
         (one.recorded_at, one.effective_at, render_text(one.reason.label), one.memo, one.change, one.balance)
         for one in lines
     ]
-    response = HttpResponse(xlsx(_("Statement"), columns, rows), content_type=XLSX_TYPE)
-    response["Content-Disposition"] = f'attachment; filename="statement-{chosen.resource_code}.xlsx"'
-    return no_store(response)
+    return attachment(xlsx(_("Statement"), columns, rows), f"statement-{chosen.resource_code}.xlsx")

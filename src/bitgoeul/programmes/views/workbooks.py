@@ -11,20 +11,16 @@ from django.views.decorators.http import require_GET
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.documents import Cell, Column, xlsx
-from bitgoeul.web.facade import no_store, render_text
+from bitgoeul.web.facade import attachment, render_text
 
 from .. import queries
 from ..agreements import Side
 from ..states import APPLICATION
 from ..words import say
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
 
 def _workbook(name: str, title: str, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> HttpResponse:
-    response = HttpResponse(xlsx(title, columns, rows), content_type=XLSX)
-    response["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
-    return no_store(response)
+    return attachment(xlsx(title, columns, rows), f"{name}.xlsx")
 
 
 @login_required
