@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from bitgoeul.site.env import PREFIX, Env
@@ -24,3 +25,10 @@ def test_links_between_pages_lead_somewhere():
         if not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_the_page_of_states_is_what_the_code_does():
+    sys.path.insert(0, str(DOCS.parent / "tools"))
+    import reference
+
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run `make states`"
