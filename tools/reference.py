@@ -13,8 +13,8 @@ from pathlib import Path
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "states.md"
 HEAD = """# States
 
-What can move and how, drawn from the state tables in the code (`make states` writes this page). A move is decided by one
-conditional UPDATE on state and version; every move leaves a row, an event and a message.
+What can move and how, drawn from the state tables in the code (`make states` writes this page). A move is decided
+by one conditional UPDATE on state and version; every move leaves a row, an event and a message.
 """
 
 
