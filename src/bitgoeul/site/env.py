@@ -44,6 +44,9 @@ class Env(BaseSettings):
     public_url: str = Field(
         default="", description="The address people reach the portal at; from host and port when empty."
     )
+    centre: str = Field(
+        default="빛고을 예시 설치 (bitgoeul)", max_length=120, description="Who signs evidence, as readers see it."
+    )
     official_site: bool = Field(
         default=False, description="Turns the strip 'example installation, not an official site' off."
     )

@@ -167,6 +167,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
+CENTRE = ENV.centre
 KEYS = HOME / "keys"
 HEADS = HOME / "heads"
 ENGINE_HOME = HOME / "engine"

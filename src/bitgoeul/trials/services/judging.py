@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from bitgoeul.accounts import facade as accounts
@@ -35,7 +36,6 @@ from ..types import TrialView, verdict_to_json
 RECORD, LOGS = "record.json", "logs.tar"
 JUDGE = "system:judge"
 SIGNED_OUTCOMES = frozenset({Outcome.PASSED, Outcome.WARNED, Outcome.FAILED})
-CENTRE = "bitgoeul"
 
 
 class Unusable(Exception):
@@ -191,7 +191,7 @@ def _sign(row: Trial, record: Mapping[str, Any], judgement: Judgement, verdict: 
         protocol_digest=row.protocol_id,
         verdict=verdict,
         issued_at=judgement.judged_at,
-        centre=CENTRE,
+        centre=settings.CENTRE,
     )
     organisations = tuple(UUID(one) for one in row.organisations)
     try:
