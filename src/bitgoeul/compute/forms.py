@@ -14,6 +14,7 @@ from bitgoeul.kernel.text import N_
 from .ports import Limits
 from .rules import NAME_MAX, RANGES
 from .types import JobRequest
+from .words import plain_word
 
 SCRIPT_NAME = "job.sh"
 LIMIT_LABELS = {
@@ -61,7 +62,7 @@ class JobForm(forms.Form):
         self.devices = devices
         for name in devices:
             self.fields[f"device_{name}"] = forms.IntegerField(
-                label=_("Devices of kind “%(name)s”") % {"name": name},
+                label=_("Devices of kind “%(name)s”") % {"name": plain_word(name)},
                 min_value=0,
                 max_value=1024,
                 initial=0,

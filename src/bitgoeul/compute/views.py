@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -29,6 +30,7 @@ from .ports import STREAMS
 from .queries import artefact, artefacts, default_cluster, thing_of
 from .states import MACHINE
 from .types import JobView, LogChunk
+from .words import plain_word
 
 LOG_PIECE = 128 * 1024
 SEARCH_BYTES = 1024 * 1024
@@ -177,6 +179,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "files": artefacts(actor=actor, job_id=job_id),
         "usage": _usage(view),
         "command": shlex.join(view.request.argv),
+        "devices": [(plain_word(name), count) for name, count in view.request.devices.items()],
+        "environment": [(plain_word(name), value) for name, value in view.environment.items()],
         "limits": view.request.limits,
         **_log_context(request, actor, view, stream),
     }
@@ -209,7 +213,9 @@ def job_log(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if not is_fragment(request):
         return no_store(HttpResponse(chunk.text, content_type="text/plain; charset=utf-8"))
     context = {"job": view, "stream": stream, "chunk": chunk}
-    return no_store(render(request, "compute/parts/log_piece.html", context))
+    # Without the file's own last newline, which would stand in the log.
+    piece = render_to_string("compute/parts/log_piece.html", context, request).removesuffix("\n")
+    return no_store(HttpResponse(piece))
 
 
 @require_POST
