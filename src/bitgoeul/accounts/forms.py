@@ -7,12 +7,12 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from bitgoeul.web.facade import render_text
+from bitgoeul.web.facade import PortalForm, render_text
 
 from .types import KIND_LABELS, PROJECT_ROLE_LABELS, OrganisationKind, ProjectRole
 
 
-class OrganisationForm(forms.Form):
+class OrganisationForm(PortalForm):
     """An organisation to register."""
 
     id = forms.UUIDField(widget=forms.HiddenInput)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.accounts.types import OrganisationView
+from bitgoeul.web.facade import PortalForm
 
 from . import rules
 from .questions import QUESTIONS
@@ -20,7 +21,7 @@ from .words import say
 YES, NO = "yes", "no"
 
 
-class ApplicationForm(forms.Form):
+class ApplicationForm(PortalForm):
     """One application to one tier; amounts are asked in the size people use and kept in ledger amounts.
 
     Without ``complete`` (a draft) only organisation and title are required.

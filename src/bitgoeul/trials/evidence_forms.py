@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import DomainError
-from bitgoeul.web.facade import render_text
+from bitgoeul.web.facade import PortalForm, render_text
 
 from .evidence import REASON_MAX
 from .evidence_types import Audience, EvidenceView, Visibility
 
 
-class AudienceForm(forms.Form):
+class AudienceForm(PortalForm):
     """Who sees a piece of evidence from now on."""
 
     visibility = forms.ChoiceField(

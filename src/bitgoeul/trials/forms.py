@@ -11,13 +11,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.kernel.ids import new_id
-from bitgoeul.web.facade import render_text
+from bitgoeul.web.facade import PortalForm, render_text
 
 from .evidence_types import Audience, Visibility
 from .types import KIND_LABELS, ProtocolView, SubjectVersionView
 
 
-class VersionForm(forms.Form):
+class VersionForm(PortalForm):
     """One more version of a subject."""
 
     version_id = forms.UUIDField(widget=forms.HiddenInput, initial=new_id)
@@ -50,7 +50,7 @@ class SubjectForm(VersionForm):
         self.fields["kind"].choices = choices  # type: ignore[attr-defined]
 
 
-class TrialForm(forms.Form):
+class TrialForm(PortalForm):
     """A trial: what is tried, the protocol's own parameters from its schema, and who will see the result."""
 
     id = forms.UUIDField(widget=forms.HiddenInput, initial=new_id)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from .downloads import attachment
-from .forms import add_error
+from .forms import PortalForm, add_error
 from .fragments import is_fragment, no_store
 from .pages import Page, page_number, page_of
 from .texts import render_text
 
-__all__ = ["Page", "add_error", "attachment", "is_fragment", "no_store", "page_number", "page_of", "render_text"]
+__all__ = [
+    "Page",
+    "PortalForm",
+    "add_error",
+    "attachment",
+    "is_fragment",
+    "no_store",
+    "page_number",
+    "page_of",
+    "render_text",
+]

@@ -45,7 +45,7 @@ def apply(request: HttpRequest, code: str) -> HttpResponse:
         return render(request, "programmes/no_organisation.html", {"call": call, "address": address})
     submit = request.POST.get("action") != "save"
     form = ApplicationForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         body=call.body,
         tier=tier,
         organisations=organisations,
