@@ -14,7 +14,7 @@ from bitgoeul.kernel.errors import BadInput, Conflict, NotFound
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.text import N_, Text
 
-from .authority import require
+from .authority import may, require
 from .models import (
     OperatorGrant,
     Organisation,
@@ -46,8 +46,8 @@ def _clean_name(text: str, field: str, limit: int) -> str:
     cleaned = " ".join(text.split())
     if not cleaned:
         raise BadInput(N_("This field is needed."), field=field)
-    if len(cleaned) > limit:
-        raise BadInput(N_("At most {limit} characters."), field=field, limit=limit)
+    if len(cleaned) > limit or not cleaned.isprintable():
+        raise BadInput(N_("At most {limit} printable characters."), field=field, limit=limit)
     return cleaned
 
 
@@ -101,11 +101,15 @@ def create_organisation(
 ) -> OrganisationView:
     """Register an organisation with the actor as its owner; the same id again returns what is there.
 
-    Raises BadInput for a number that cannot be one and Conflict for a number registered before.
+    Raises BadInput for a number that cannot be one and Conflict for a number registered before, or for an id
+    under which the actor sees no organisation though there is one.
     """
     require(actor=actor, verb="accounts.create_organisation", thing=PORTAL)
     known = Organisation.objects.filter(pk=id).first()
     if known:
+        thing = Thing("organisation", str(id), organisation_id=id)
+        if not may(actor=actor, verb="accounts.view_organisation", thing=thing):
+            raise Conflict
         return organisation_view(known)
     number = clean_registration_number(registration_number)
     row = Organisation(

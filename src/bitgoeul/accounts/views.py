@@ -19,7 +19,7 @@ from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import Page, add_error, no_store, page_number
 
 from . import mail, queries, services
-from .authority import may
+from .authority import may, require
 from .example import named_people
 from .forms import MemberForm, OrganisationForm
 from .models import User
@@ -76,7 +76,7 @@ def mail_one(request: HttpRequest, key: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def organisation_new(request: HttpRequest) -> HttpResponse:
     """Register an organisation."""
-    form = OrganisationForm(request.POST or None, initial={"id": new_id()})
+    form = OrganisationForm(request.POST if request.method == "POST" else None, initial={"id": new_id()})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
@@ -102,7 +102,10 @@ def members(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """The people of a project; who may, adds and changes them here."""
     actor = actor_of(request)
     project = queries.project(actor=actor, project_id=project_id)
-    form = MemberForm(request.POST or None)
+    if request.method == "POST":
+        # Before any name is looked up: who may not add people does not learn who has an account.
+        require(actor=actor, verb="accounts.change_members", thing=project.thing)
+    form = MemberForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             _add(request, project_id, form)
