@@ -34,6 +34,7 @@ KEPT_UNTIL = datetime(9999, 12, 31, tzinfo=UTC)  # evidence is invalidated, neve
 ATTEMPTS_AT_A_POSITION = 20
 ORGANISATIONS_NAMED_MAX = 50
 REASON_MAX = 400
+EMBARGO_YEARS = (2000, 2200)  # what every database and time zone can hold, with room
 
 
 def centre_key() -> FileKey:
@@ -208,6 +209,7 @@ def check_audience(audience: Audience) -> Audience:
     """The audience in its one form; raises BadInput naming the field."""
     if audience.visibility is Visibility.PRIVATE:
         return Audience()
+    _check_embargo(audience.embargo_until)
     organisations = tuple(sorted(set(audience.organisations), key=str))
     if audience.visibility is Visibility.PUBLIC:
         return replace(audience, organisations=())
@@ -220,6 +222,17 @@ def check_audience(audience: Audience) -> Audience:
     if len(accounts.organisations(list(organisations))) != len(organisations):
         raise BadInput(N_("One of the organisations is not known here."), field="organisations")
     return replace(audience, organisations=organisations)
+
+
+def _check_embargo(until: datetime | None) -> None:
+    first, last = EMBARGO_YEARS
+    if until is not None and (until.tzinfo is None or not first <= until.year <= last):
+        raise BadInput(
+            N_("Give a time with its zone, from the year {first} to the year {last}."),
+            field="embargo_until",
+            first=first,
+            last=last,
+        )
 
 
 def publish(*, actor: accounts.Actor, digest: str, embargo_until: datetime | None = None) -> EvidenceView:
@@ -235,7 +248,8 @@ def withdraw(*, actor: accounts.Actor, digest: str) -> EvidenceView:
 def invalidate(*, actor: accounts.Actor, digest: str, reason: str) -> EvidenceView:
     """State that the evidence must no longer be relied on, and why; it stays, and its checks still hold.
 
-    Raises BadInput without a reason and AlreadyInvalid when it was invalidated before.
+    The same person's same reason again changes nothing. Raises BadInput without a reason and AlreadyInvalid when
+    it was invalidated before.
     """
     view = evidence(actor=actor, digest=digest)
     accounts.require(actor=actor, verb="trials.invalidate_evidence", thing=thing(view))
@@ -260,5 +274,7 @@ def invalidate(*, actor: accounts.Actor, digest: str, reason: str) -> EvidenceVi
             )
             audit.emit(topic=events.INVALIDATED, key=digest, payload=payload)
     except IntegrityError as error:
-        raise AlreadyInvalid from error
+        known = EvidenceInvalidation.objects.get(evidence=row)
+        if (known.reason, known.actor) != (reason, actor.id):
+            raise AlreadyInvalid from error
     return evidence(actor=actor, digest=digest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -130,6 +131,15 @@ def may_see(actor: accounts.Actor, view: EvidenceView) -> bool:
     if named and (view.embargo_until is None or view.embargo_until <= now()):
         return True
     return accounts.may(actor=actor, verb="trials.view_evidence", thing=thing(view)).allowed
+
+
+def belongs(actor: accounts.Actor, view: EvidenceView) -> bool:
+    """Whether ``actor`` sees the evidence as its project's or the operator's people do, not only as a reader.
+
+    Who decided about it and whom it names is for them alone.
+    """
+    own = replace(thing(view), public=False)
+    return accounts.may(actor=actor, verb="trials.view_evidence", thing=own).allowed
 
 
 def thing(view: EvidenceView) -> accounts.Thing:

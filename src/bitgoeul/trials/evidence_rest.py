@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -94,8 +95,10 @@ def list_evidence(request: HttpRequest, project_id: UUID, page: int = 1) -> Evid
 
 @router.get("/evidence/{digest}", response=EvidenceOut, auth=ANYBODY, summary="One piece of evidence")
 def get_evidence(request: HttpRequest, digest: str) -> EvidenceView:
-    """Public evidence needs no sign-in; private and unknown answer alike."""
-    return queries.evidence(actor=accounts.actor_of(request), digest=digest)
+    """Public evidence needs no sign-in; private and unknown answer alike. Whom it names, its own people see."""
+    actor = accounts.actor_of(request)
+    view = queries.evidence(actor=actor, digest=digest)
+    return view if queries.belongs(actor, view) else replace(view, organisations=())
 
 
 @router.get("/evidence/{digest}/file", auth=ANYBODY, summary="The evidence file", response={200: None})

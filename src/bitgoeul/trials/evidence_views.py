@@ -70,8 +70,7 @@ def verify_result(request: HttpRequest, digest: str) -> HttpResponse:
     statement = _statement(content.read(view.digest, max_bytes=FILE_BYTES_MAX))
     context = {
         "evidence": view,
-        "own": accounts.may(actor=actor, verb="trials.view_evidence", thing=queries.thing(view)).allowed
-        and actor.is_signed_in,
+        "own": queries.belongs(actor, view),
         "statement": statement,
         "reasons": [present.Gate(present.check_title(one.check), one) for one in _reasons(statement)],
         "started_at": parse_rfc3339(statement["predicate"]["started_at"]),
@@ -130,6 +129,10 @@ def evidence(request: HttpRequest, digest: str) -> HttpResponse:
     """A piece of evidence for those it belongs to: its place in the log, who sees it, its end."""
     actor = accounts.actor_of(request)
     view = queries.evidence(actor=actor, digest=digest)
+    if not queries.belongs(actor, view):
+        if request.method == "POST":
+            accounts.require(actor=actor, verb="trials.publish_evidence", thing=queries.thing(view))
+        return redirect("trials:verify_result", digest)
     audience = AudienceForm(initial=AudienceForm.initial_of(view))
     invalidation = InvalidationForm()
     if request.method == "POST":

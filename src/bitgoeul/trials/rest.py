@@ -17,7 +17,7 @@ from bitgoeul.kernel.ids import new_id
 from bitgoeul.web.facade import Page, render_text
 
 from . import queries, services
-from .errors import SubjectFileRefused, UnknownProtocol
+from .errors import UnknownProtocol
 from .evidence_rest import router as evidence_router
 from .evidence_types import Audience, Visibility
 from .statement import RECORD_BYTES_MAX
@@ -301,6 +301,5 @@ def post_judgement(request: HttpRequest, trial_id: UUID) -> TrialOut:
 
 def read_upload(file: UploadedFile) -> bytes:
     """The uploaded bytes; refused before they are read when there are too many."""
-    if (file.size or 0) > services.SUBJECT_BYTES_MAX:
-        raise SubjectFileRefused(field="file")
+    services.check_size(file.size or 0)
     return bytes(file.read())

@@ -41,7 +41,7 @@ def subject_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
     actor = accounts.actor_of(request)
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="trials.create_subject", thing=project.thing)
-    form = SubjectForm(request.POST or None, request.FILES or None)
+    form = SubjectForm(request.POST, request.FILES) if request.method == "POST" else SubjectForm()
     if request.method == "POST" and form.is_valid():
         made = _bring_in(actor, project_id, form)
         if made:
@@ -54,12 +54,14 @@ def subject_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
 def _bring_in(actor: accounts.Actor, project_id: UUID, form: SubjectForm) -> bool:
     data = form.cleaned_data
     try:
-        services.create_subject(
-            actor=actor, id=data["id"], project_id=project_id, name=data["name"], kind=data["kind"]
-        )
-        return _add(actor, data["id"], form)
+        services.bring_in(
+            actor=actor, id=data["id"], project_id=project_id, name=data["name"], kind=data["kind"],
+            version_id=data["version_id"], filename=data["file"].name, data=read_upload(data["file"]),
+            note=data["note"],
+        )  # fmt: skip
     except DomainError as error:
         return _beside(form, error)
+    return True
 
 
 def _add(actor: accounts.Actor, subject_id: UUID, form: VersionForm) -> bool:
@@ -133,7 +135,7 @@ def trial_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
         return no_store(render(request, "trials/trial_none.html", context))
     protocol = _chosen(request, protocols)
     form = TrialForm(
-        request.POST or None, protocol=protocol, versions=versions,
+        request.POST if request.method == "POST" else None, protocol=protocol, versions=versions,
         initial={"version": request.GET.get("version", str(versions[0].id))},
     )  # fmt: skip
     if request.method == "POST" and form.is_valid() and _ask(actor, form):

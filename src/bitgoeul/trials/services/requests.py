@@ -69,7 +69,7 @@ def request_trial(
     seen_by = check_audience(audience or Audience(Visibility(visibility)))
     known = Trial.objects.filter(pk=id).first()
     if known is not None:
-        return _known(actor, known, wish)
+        return _known(actor, known, wish, seen_by)
     _check_room(wish.version.project_id)
     try:
         with transaction.atomic():
@@ -171,9 +171,11 @@ def _job_request(plan: JobPlan, files: Mapping[str, str]) -> compute.JobRequest:
     )
 
 
-def _known(actor: accounts.Actor, row: Trial, wish: Wish) -> TrialView:
+def _known(actor: accounts.Actor, row: Trial, wish: Wish, seen_by: Audience) -> TrialView:
     same = (row.subject_version_id, row.protocol_id, row.parameters)
-    if same != (wish.version.id, wish.protocol.digest, dict(wish.parameters)):
+    named = tuple(UUID(one) for one in row.organisations)
+    asked_for = Audience(Visibility(row.visibility), named, row.embargo_until)
+    if same != (wish.version.id, wish.protocol.digest, dict(wish.parameters)) or asked_for != seen_by:
         raise Conflict
     return queries.trial(actor=actor, trial_id=row.id)
 

@@ -47,6 +47,24 @@ def create_subject(*, actor: accounts.Actor, id: UUID, project_id: UUID, name: s
     return queries.subject(actor=actor, subject_id=id)
 
 
+@transaction.atomic
+def bring_in(
+    *,
+    actor: accounts.Actor,
+    id: UUID,
+    project_id: UUID,
+    name: str,
+    kind: str,
+    version_id: UUID,
+    filename: str,
+    data: bytes,
+    note: str = "",
+) -> SubjectVersionView:
+    """A subject with its first version, both or neither: a refused file leaves no empty subject behind."""
+    create_subject(actor=actor, id=id, project_id=project_id, name=name, kind=kind)
+    return add_version(actor=actor, id=version_id, subject_id=id, filename=filename, data=data, note=note)
+
+
 def add_version(
     *, actor: accounts.Actor, id: UUID, subject_id: UUID, filename: str, data: bytes, note: str = ""
 ) -> SubjectVersionView:
@@ -56,7 +74,7 @@ def add_version(
     """
     thing = queries.subject_thing(subject_id)
     accounts.require(actor=actor, verb="trials.add_version", thing=thing)
-    _check_size(data)
+    check_size(len(data))
     filename, note = _line(filename, 120, "file") or "model", _line(note, 400, "note")
     digest = sha256_hex(data)
     known = SubjectVersion.objects.filter(pk=id).first()
@@ -93,13 +111,14 @@ def _next_number(subject_id: UUID) -> int:
     return number
 
 
-def _check_size(data: bytes) -> None:
-    if not data:
+def check_size(size: int) -> None:
+    """Refuse a file of ``size`` bytes that no subject may have; raises SubjectFileRefused."""
+    if not size:
         raise SubjectFileRefused(N_("The file is empty."), field="file")
-    if len(data) > SUBJECT_BYTES_MAX:
+    if size > SUBJECT_BYTES_MAX:
         raise SubjectFileRefused(
             N_("The file has {size} MiB; at most {limit} MiB are taken."),
-            field="file", size=len(data) // 2**20, limit=SUBJECT_BYTES_MAX // 2**20,
+            field="file", size=-(-size // 2**20), limit=SUBJECT_BYTES_MAX // 2**20,
         )  # fmt: skip
 
 
