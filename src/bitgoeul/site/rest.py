@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.parser import Parser
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.rest import router as accounts_router
 from bitgoeul.compute.rest import router as compute_router
-from bitgoeul.kernel.errors import DomainError
+from bitgoeul.kernel.canonical import loads_strict
+from bitgoeul.kernel.errors import BadInput, DomainError
 from bitgoeul.outcomes.rest import router as outcomes_router
 from bitgoeul.programmes.rest import router as programmes_router
 from bitgoeul.resources.rest import router as resources_router
 from bitgoeul.trials.rest import router as trials_router
+
+
+class UnstorableText(BadInput):
+    """A text in the input holds a NUL character, which no text may."""
+
+    code = "unstorable_text"
+
+
+class StrictParser(Parser):
+    """JSON that two readers cannot understand differently, and only text that every database can keep."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        """The body's value; raises DomainError, which ``plain`` turns into the answer."""
+        value = loads_strict(request.body)
+        if _holds_nul(value):
+            raise UnstorableText
+        return value  # type: ignore[no-any-return]
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and "\0" in value
+
 
 api = NinjaAPI(
     title="bitgoeul",
@@ -22,6 +52,7 @@ api = NinjaAPI(
     auth=accounts.session_or_token,
     urls_namespace="api",
     docs_url=None,
+    parser=StrictParser(),
 )
 for room_router in (
     accounts_router,
@@ -60,5 +91,7 @@ def unknown(request: HttpRequest, _error: AuthenticationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def plain(request: HttpRequest, error: HttpError) -> HttpResponse:
-    """What the framework refuses."""
+    """What the framework refuses, and what cannot be read as JSON."""
+    if isinstance(error.__cause__, DomainError):
+        return refused(request, error.__cause__)
     return _answer(request, error.status_code, "refused", str(error), {})

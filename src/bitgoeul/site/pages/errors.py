@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -12,6 +13,8 @@ from django.utils.translation import gettext
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.text import N_
+
+TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,20 @@ WORDS = {
         N_("The address is wrong, or what stood here is not open to you."),
         N_("Check the address. A private thing looks the same as one that does not exist."),
     ),
+    405: Words(
+        N_("This address is not made to be opened"),
+        N_("It only takes what a button or a form of the portal sends to it."),
+        N_("Go back to the page with the button and press it again."),
+    ),
     409: Words(
         N_("This does not fit the present state"),
         N_("Somebody may have acted meanwhile."),
         N_("Go back, reload the page and look at the present state."),
+    ),
+    413: Words(
+        N_("The request is too large"),
+        N_("The form holds more text or more fields than the portal takes."),
+        N_("Go back, send less at once, and put large content into a file."),
     ),
     429: Words(
         N_("Too many requests in a short time"),
@@ -73,8 +86,8 @@ def page(request: HttpRequest, status: int) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """400."""
-    return page(request, 400)
+    """400; what is too large says so."""
+    return page(request, 413 if isinstance(exception, TOO_LARGE) else 400)
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None, reason: str = "") -> HttpResponse:
