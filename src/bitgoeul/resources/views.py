@@ -23,6 +23,7 @@ from . import queries
 from .types import AllocationView
 
 EXPORT_PAGES_MAX = 200
+YEARS = (2000, 2200)  # beyond them a day later, or the same day in another zone, may not exist
 
 
 def _day(request: HttpRequest, name: str, default: datetime) -> datetime:
@@ -30,7 +31,9 @@ def _day(request: HttpRequest, name: str, default: datetime) -> datetime:
         day = parse_date(request.GET.get(name, ""))
     except ValueError:
         day = None
-    return make_aware(datetime(day.year, day.month, day.day), get_current_timezone()) if day else default
+    if day is None or not YEARS[0] <= day.year <= YEARS[1]:
+        return default
+    return make_aware(datetime(day.year, day.month, day.day), get_current_timezone())
 
 
 def _period(request: HttpRequest) -> tuple[datetime, datetime]:

@@ -27,6 +27,7 @@ from ..words import said_json
 
 DECIDER = "rules"
 TITLE_LENGTH_MAX = 120
+REASON_LENGTH_MAX = 500
 
 
 @transaction.atomic
@@ -121,7 +122,7 @@ def _tier(call_code: str, tier_code: str) -> tuple[CallVersion, CallBody, Tier]:
 
 def _checked_title(title: str) -> str:
     title = title.strip()
-    if not title or len(title) > TITLE_LENGTH_MAX or any(ord(letter) < 32 for letter in title):
+    if not title or len(title) > TITLE_LENGTH_MAX or not title.isprintable():
         raise BadInput(
             N_("A project needs a title of one line and at most {limit} characters."),
             field="title",
@@ -198,7 +199,11 @@ def _freeze(row: Application, body: CallBody, tier: Tier, organisation: Organisa
 
 
 def withdraw(*, actor: Actor, application_id: UUID, reason: str = "") -> ApplicationView:
-    """Take an application back; possible until the agreement is complete."""
+    """Take an application back; possible until the agreement is complete. Again changes nothing."""
     row = queries.application_row(actor, application_id, "programmes.edit_application")
-    audit.advance(row, "withdraw", actor=actor.id, reason=reason.strip()[:500])
+    reason = " ".join(reason.split())
+    if len(reason) > REASON_LENGTH_MAX or not reason.isprintable():
+        raise BadInput(N_("At most {limit} printable characters."), field="reason", limit=REASON_LENGTH_MAX)
+    if row.state != ApplicationState.WITHDRAWN:
+        audit.advance(row, "withdraw", actor=actor.id, reason=reason)
     return queries.view_of(row)
