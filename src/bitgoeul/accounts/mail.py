@@ -9,7 +9,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -72,12 +72,13 @@ class Mail:
 def _read(path: Path) -> Mail:
     parsed = message_from_bytes(path.read_bytes(), policy=policy.default)
     part = parsed.get_body(preferencelist=("plain",))
-    date = parsed["Date"]
+    date = parsedate_to_datetime(str(parsed["Date"])) if parsed["Date"] else None
     return Mail(
         key=path.stem,
         to=str(parsed["To"] or ""),
         subject=str(parsed["Subject"] or ""),
-        at=parsedate_to_datetime(str(date)) if date else None,
+        # Django writes the zone -0000, which is read as UTC without a zone.
+        at=date if date is None or date.tzinfo else date.replace(tzinfo=UTC),
         body=str(part.get_content()) if part else "",
     )
 

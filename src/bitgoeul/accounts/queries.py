@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.web.facade import Page, page_of
@@ -112,11 +114,12 @@ def members(*, actor: Actor, project_id: UUID) -> list[MemberView]:
 
 
 def names(actor_ids: Iterable[str]) -> Mapping[str, str]:
-    """Display names by opaque actor id, in one query; the system's own ids name themselves."""
+    """Display names by opaque actor id, in one query; the system's own ids are the platform, as readers say."""
     wanted = set(actor_ids)
     users = {text.removeprefix("user:") for text in wanted if text.startswith("user:")}
     found = {row.actor_id: str(row) for row in User.objects.filter(pk__in=users)}
-    return {text: found.get(text, text.split(":", 1)[-1]) for text in wanted}
+    own = gettext("The platform, by itself")
+    return {text: own if text.startswith("system:") else found.get(text, text) for text in wanted}
 
 
 def user_id_by_email(email: str) -> UUID | None:
