@@ -15,6 +15,8 @@ def test_every_room_stands_in_the_document_and_on_the_page(client):
     page = client.get("/api/").content.decode()
     missing = [path for path in document["paths"] if path.replace("{", "{") not in page]
     assert missing == []
+    assert "``" not in page
+    assert "<code>id</code>" in page
 
 
 def test_every_operation_says_what_it_does():

@@ -13,12 +13,26 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 
 @dataclass(frozen=True)
+class Piece:
+    """A run of words, or of code, in a description."""
+
+    text: str
+    code: bool
+
+
+@dataclass(frozen=True)
 class Operation:
     """One call: its method, its address and what it does."""
 
     method: str
     path: str
     text: str
+
+    @property
+    def pieces(self) -> list[Piece]:
+        """The text in pieces; what stands between double backticks is code."""
+        parts = enumerate(self.text.split("``"))
+        return [Piece(part, bool(number % 2)) for number, part in parts if part]
 
 
 @cache
