@@ -199,9 +199,7 @@ def _scenario(record: Json, name: str, definition: Json) -> list[Reason]:
         N_("{scenario}: LoadGen calls run {runs} valid, with {errors} error(s).") if valid else
         N_("{scenario}: not a valid measurement after {runs} run(s), with {errors} error(s) in the last.")
     )  # fmt: skip
-    validity = Reason(
-        f"{name}.valid", valid, Text(message, params), f"run {len(runs)}", f"{rules['runs_max']} runs"
-    )
+    validity = Reason(f"{name}.valid", valid, Text(message, params), str(len(runs)), str(rules["runs_max"]))
     return [validity, _consistent(last, name, rules["identity_tolerance_permille"])]
 
 
