@@ -13,7 +13,7 @@ from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.ledger.facade import AccountInOverrun, HoldResolved, InsufficientBalance, Resolution, UnknownHold
-from bitgoeul.ledger.models import Account, Transfer
+from bitgoeul.ledger.models import Account, OpenHold, Transfer
 from ledger.book import ACTOR, open_book
 
 pytestmark = pytest.mark.django_db
@@ -184,18 +184,44 @@ def test_entries_cannot_be_changed(book, statement):
         ("UPDATE ledger_transfer SET amount = amount + 1 WHERE reason = 'USE'", {"balance", "posting"}),
         ("UPDATE ledger_transfer SET reason = 'REFUND' WHERE reason = 'USE'", {"posting"}),
         ("UPDATE ledger_posting SET memo = 'other' WHERE memo = ''", {"posting"}),
+        ("UPDATE ledger_transfer SET reason = 'GIFT' WHERE reason = 'USE'", {"posting"}),
+        ("UPDATE ledger_transfer SET recorded_at = effective_at WHERE reason = 'AWARD'", {"posting"}),
         ("UPDATE ledger_hold SET amount = amount + 1", {"balance"}),
+        ("UPDATE ledger_holdresolution SET settled = settled + 1", {"hold"}),
+        ("DELETE FROM ledger_openhold", {"open_hold"}),
     ],
 )
 def test_tampering_is_named(book, statement, checks):
-    book.use(10)
+    book.use(10, book.hold(20).id, at=now() - timedelta(hours=1))
     book.hold(5)
     assert ledger.verify().ok
     with connection.cursor() as cursor:
-        for table in ("transfer", "posting", "hold"):
+        for table in ("transfer", "posting", "hold", "holdresolution"):
             cursor.execute(f"DROP TRIGGER ledger_{table}_no_update")
         cursor.execute(statement)
     assert {finding.check for finding in ledger.verify().findings} - {"append_only"} == checks
+
+
+def test_a_removed_posting_is_noticed_even_when_the_balances_were_made_to_agree(book):
+    gone = book.award(7).id
+    with connection.cursor() as cursor:
+        for table in ("transfer", "posting"):
+            cursor.execute(f"DROP TRIGGER ledger_{table}_no_delete")
+        cursor.execute("DELETE FROM ledger_transfer WHERE posting_id = %s", [gone.hex])
+        cursor.execute("DELETE FROM ledger_posting WHERE id = %s", [gone.hex])
+        cursor.execute("UPDATE ledger_account SET credits = credits - 7 WHERE purpose = 'ALLOCATION'")
+        cursor.execute("UPDATE ledger_account SET debits = debits - 7 WHERE purpose = 'SUPPLY'")
+    found = {(finding.check, finding.subject) for finding in ledger.verify().findings}
+    assert {pair for pair in found if pair[0] != "append_only"} == {("posting_gone", str(gone))}
+
+
+def test_looking_for_due_holds_does_not_read_ended_ones(book):
+    for _ in range(3):
+        ledger.release_many(hold_ids=[book.hold(1, minutes=-5).id], actor=ACTOR)
+    assert OpenHold.objects.count() == 0
+    due, later = book.hold(1, minutes=-5), book.hold(1)
+    assert [view.id for view in ledger.expire_holds(now=now(), actor=ACTOR)] == [due.id]
+    assert list(OpenHold.objects.values_list("hold_id", flat=True)) == [later.id]
 
 
 def test_a_removed_audit_event_is_noticed(book):

@@ -6,7 +6,7 @@ from .append_only import AppendOnlyModel, append_only_operations, append_only_ta
 from .chain import seal, seal_all, verify, write_head
 from .models import Event, StatefulModel, state_check, state_field
 from .outbox import dispatch_once, stuck, subscribe, subscribers
-from .queries import events_after, history, moves_of
+from .queries import events_after, history, moves_of, subjects_of
 from .request import origin, request_context, request_id
 from .services import advance, emit, erase_personal, plain, record, record_access, record_many
 from .types import EventDraft, EventView, Finding, MoveView, Report
@@ -42,6 +42,7 @@ __all__ = [
     "state_check",
     "state_field",
     "stuck",
+    "subjects_of",
     "subscribe",
     "subscribers",
     "verify",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bitgoeul.web.facade import Page, page_of
 
@@ -34,3 +34,9 @@ def events_after(verb: str, subject_ids: Iterable[object]) -> Mapping[str, Mappi
     """What events of ``verb`` say of each thing (``after``), in one query; the newest wins."""
     rows = Event.objects.filter(verb=verb, subject_id__in=[str(subject_id) for subject_id in subject_ids])
     return {row.subject_id: row.after or {} for row in rows.order_by("at")}
+
+
+def subjects_of(verb: str) -> Iterator[str]:
+    """The ids of the things that events of ``verb`` tell of, streamed; one id may come more than once."""
+    rows = Event.objects.filter(verb=verb).order_by("pk").values_list("subject_id", flat=True)
+    return rows.iterator(chunk_size=2_000)

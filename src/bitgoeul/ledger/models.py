@@ -102,7 +102,7 @@ class Hold(AppendOnlyModel):
     id = models.UUIDField(primary_key=True)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     amount = models.BigIntegerField()
-    expires_at = models.DateTimeField(db_index=True)
+    expires_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
     memo = models.CharField(max_length=200, blank=True)
@@ -114,10 +114,20 @@ class Hold(AppendOnlyModel):
         return f"hold {self.amount} on {self.account_id}"
 
 
+class OpenHold(models.Model):
+    """A hold that still stands; the row goes with its end, so that looking for due holds never reads old ones."""
+
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, primary_key=True, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"open hold {self.hold_id}"
+
+
 class HoldResolution(AppendOnlyModel):
     """The one end of a hold: the primary key is the hold's, so a second end is refused by the database."""
 
-    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, primary_key=True, related_name="resolution")
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, primary_key=True, related_name="+")
     kind = models.CharField(max_length=16, choices=[(r.value, r.value) for r in Resolution])
     settled = models.BigIntegerField(default=0)
     posting = models.ForeignKey(Posting, on_delete=models.PROTECT, null=True, related_name="+")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from bitgoeul.kernel import canonical, clock
 from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached, NotFound
-from bitgoeul.kernel.quantity import MAX_AMOUNT, check_amount
+from bitgoeul.kernel.quantity import check_amount
 from bitgoeul.kernel.text import N_
 
 from .types import PostingRequest, Reason, SettleRequest, TransferLine
@@ -224,8 +224,3 @@ def posting_digest(
             "transfers": [[str(e.debit), str(e.credit), str(e.amount), str(e.reason)] for e in entries],
         }
     )
-
-
-def room_left(total: int) -> int:
-    """How much a column may hold before adding ``total``: SQLite would silently go over to floats beyond 2^63."""
-    return MAX_AMOUNT - total

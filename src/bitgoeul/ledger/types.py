@@ -161,6 +161,7 @@ class HoldView:
     memo: str
     resolution: Resolution | None = None
     settled: int = 0
+    posting_id: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -2,140 +2,179 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
-from datetime import timedelta
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby, islice
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db import connection
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.audit.facade import Finding, Report
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import N_, Text
 
-from .models import Account, Hold, HoldResolution, Posting, Transfer
-from .rules import Change, Changes, Entry, posting_digest
+from .models import Account, Hold, OpenHold, Posting, Transfer
+from .rules import Entry, posting_digest
 from .types import Reason
 
 OVERDUE = timedelta(days=1)
-CHUNK = 1_000
+BATCH = 500
+FINDINGS_MAX = 1_000
+REASONS = frozenset(map(str, Reason))
+
+BALANCES = """
+SELECT a.id, a.credits, a.debits, a.held, a.overrun,
+       COALESCE(c.total, 0), COALESCE(d.total, 0), COALESCE(h.total, 0), COALESCE(o.debits - o.credits, 0)
+FROM ledger_account a
+LEFT JOIN (SELECT credit_id, SUM(amount) AS total FROM ledger_transfer GROUP BY credit_id) c ON c.credit_id = a.id
+LEFT JOIN (SELECT debit_id, SUM(amount) AS total FROM ledger_transfer GROUP BY debit_id) d ON d.debit_id = a.id
+LEFT JOIN (
+  SELECT account_id, SUM(amount) AS total FROM ledger_hold
+  WHERE NOT EXISTS (SELECT 1 FROM ledger_holdresolution r WHERE r.hold_id = ledger_hold.id) GROUP BY account_id
+) h ON h.account_id = a.id
+LEFT JOIN ledger_account o ON o.covers_id = a.id
+WHERE a.credits <> COALESCE(c.total, 0) OR a.debits <> COALESCE(d.total, 0)
+   OR a.held <> COALESCE(h.total, 0) OR a.overrun <> COALESCE(o.debits - o.credits, 0)
+ORDER BY a.id
+"""
+OVERDRAWN = "SELECT id FROM ledger_account WHERE limited AND credits < debits + held ORDER BY id"
+ZERO_SUM = """
+SELECT unit_id, SUM(credits) - SUM(debits) FROM ledger_account
+GROUP BY unit_id HAVING SUM(credits) <> SUM(debits) ORDER BY unit_id
+"""
+MIXED_UNITS = """
+SELECT t.posting_id FROM ledger_transfer t
+JOIN ledger_account d ON d.id = t.debit_id JOIN ledger_account c ON c.id = t.credit_id
+WHERE d.unit_id <> c.unit_id ORDER BY t.posting_id
+"""
+# A settled hold is covered by what its posting took from the hold's account.
+SETTLED = """
+SELECT r.hold_id FROM ledger_holdresolution r JOIN ledger_hold h ON h.id = r.hold_id
+LEFT JOIN (
+  SELECT posting_id, debit_id, SUM(amount) AS total FROM ledger_transfer GROUP BY posting_id, debit_id
+) t ON t.posting_id = r.posting_id AND t.debit_id = h.account_id
+WHERE r.settled > h.amount OR r.settled > COALESCE(t.total, 0) ORDER BY r.hold_id
+"""
+OPEN_HOLDS = """
+SELECT h.id FROM ledger_hold h
+LEFT JOIN ledger_openhold o ON o.hold_id = h.id LEFT JOIN ledger_holdresolution r ON r.hold_id = h.id
+WHERE (o.hold_id IS NULL) = (r.hold_id IS NULL) OR o.expires_at <> h.expires_at ORDER BY h.id
+"""
+LISTS: tuple[tuple[str, str, str], ...] = (
+    ("overdrawn", OVERDRAWN, N_("A limited account is below zero.")),
+    ("unit", MIXED_UNITS, N_("Transfers mix two units.")),
+    ("hold", SETTLED, N_("More was settled than was held, or than was posted.")),
+    ("open_hold", OPEN_HOLDS, N_("The list of open holds disagrees with the holds and their ends.")),
+)
 
 
 def verify() -> Report:
-    """Everything that should agree: balances, zero sums, postings with their audit events, holds, triggers."""
-    units = dict(Account.objects.values_list("pk", "unit_id"))
-    findings = [
-        *_balance_findings(),
-        *_zero_sum_findings(),
-        *_unit_findings(units),
-        *_posting_findings(),
-        *_hold_findings(),
-        *_trigger_findings(),
-    ]
+    """Everything that should agree: balances, zero sums, postings with their audit events, holds, triggers.
+
+    A fixed number of statements over whole tables and one pass over the postings in batches; at most
+    FINDINGS_MAX findings of a kind.
+    """
+    findings = [*_balance_findings(), *_zero_sum_findings()]
+    for check, statement, words in LISTS:
+        findings += [Finding(check, _id(row[0]), Text(words)) for row in _rows(statement)]
+    findings += [*_posting_findings(), *_gone_findings(), *_overdue_findings(now()), *_trigger_findings()]
     counts = {
-        "accounts": len(units),
+        "accounts": Account.objects.count(),
+        "postings": Posting.objects.count(),
         "transfers": Transfer.objects.count(),
         "holds": Hold.objects.count(),
-        "open_holds": Hold.objects.filter(resolution=None).count(),
+        "open_holds": OpenHold.objects.count(),
     }
     return Report(findings, counts)
 
 
-def _recomputed() -> Changes:
-    """Every account's columns from transfers, holds and their ends."""
-    changes = Changes()
-    covers = dict(Account.objects.exclude(covers=None).values_list("pk", "covers_id"))
-    for pk, total in Transfer.objects.values_list("credit_id").annotate(total=Sum("amount")):
-        changes.of(pk).credits += total
-        if pk in covers:
-            changes.of(covers[pk]).overrun -= total
-    for pk, total in Transfer.objects.values_list("debit_id").annotate(total=Sum("amount")):
-        changes.of(pk).debits += total
-        if pk in covers:
-            changes.of(covers[pk]).overrun += total
-    for pk, total in Hold.objects.filter(resolution=None).values_list("account_id").annotate(total=Sum("amount")):
-        changes.of(pk).held += total
-    return changes
+def _rows(statement: str) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} LIMIT {FINDINGS_MAX}")
+        return cursor.fetchall()
+
+
+def _id(value: object) -> str:
+    """An id as people write it: SQLite keeps it as 32 digits."""
+    return str(UUID(str(value)))
 
 
 def _balance_findings() -> Iterator[Finding]:
-    expected = _recomputed()
-    for row in Account.objects.order_by("pk").iterator(chunk_size=CHUNK):
-        wanted = expected.pop(row.pk, Change())
-        have = Change(row.credits, row.debits, row.held, row.overrun)
-        if have != wanted:
-            text = Text(
-                N_("The account shows {shown}, its entries give {computed} (credits/debits/held/overrun)."),
-                {"shown": _columns(have), "computed": _columns(wanted)},
-            )
-            yield Finding("balance", str(row.pk), text)
-        if row.limited and row.credits - row.debits - row.held < 0:
-            yield Finding("overdrawn", str(row.pk), Text(N_("A limited account is below zero.")))
-
-
-def _columns(change: Change) -> str:
-    return f"{change.credits}/{change.debits}/{change.held}/{change.overrun}"
+    for account, *columns in _rows(BALANCES):
+        text = Text(
+            N_("The account shows {shown}, its entries give {computed} (credits/debits/held/overrun)."),
+            {"shown": "/".join(map(str, columns[:4])), "computed": "/".join(map(str, columns[4:]))},
+        )
+        yield Finding("balance", _id(account), text)
 
 
 def _zero_sum_findings() -> Iterator[Finding]:
-    totals = Account.objects.values_list("unit_id").annotate(credits=Sum("credits"), debits=Sum("debits"))
-    for unit, credits, debits in totals.order_by("unit_id"):
-        if credits != debits:
-            text = Text(N_("Credits and debits differ by {difference}."), {"difference": credits - debits})
-            yield Finding("zero_sum", unit, text)
-
-
-def _unit_findings(units: dict[UUID, str]) -> Iterator[Finding]:
-    for debit, credit in Transfer.objects.values_list("debit_id", "credit_id").distinct():
-        if units.get(debit) != units.get(credit):
-            yield Finding("unit", f"{debit} → {credit}", Text(N_("Transfers mix two units.")))
+    for unit, difference in _rows(ZERO_SUM):
+        text = Text(N_("Credits and debits differ by {difference}."), {"difference": int(difference)})
+        yield Finding("zero_sum", str(unit), text)
 
 
 def _posting_findings() -> Iterator[Finding]:
     """Each posting's transfers still have the digest that the audit chain covers."""
-    entries: dict[UUID, list[Entry]] = defaultdict(list)
-    rows = Transfer.objects.order_by("posting_id", "line").iterator(chunk_size=CHUNK)
-    for posting_id, group in groupby(rows, key=lambda row: row.posting_id):
-        entries[posting_id] = [Entry(r.debit_id, r.credit_id, r.amount, Reason(r.reason)) for r in group]
-    ids: list[Posting] = []
-    for posting in Posting.objects.order_by("pk").iterator(chunk_size=CHUNK):
-        ids.append(posting)
-        if len(ids) == CHUNK:
-            yield from _compare(ids, entries)
-            ids = []
-    yield from _compare(ids, entries)
+    last = UUID(int=0)
+    while batch := list(Posting.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
+        yield from _compare(batch)
+        last = batch[-1].pk
 
 
-def _compare(postings: list[Posting], entries: dict[UUID, list[Entry]]) -> Iterator[Finding]:
-    said = audit.events_after("ledger.post", [posting.pk for posting in postings])
+def _compare(postings: Sequence[Posting]) -> Iterator[Finding]:
+    ids = [posting.pk for posting in postings]
+    rows = Transfer.objects.filter(posting_id__in=ids).order_by("posting_id", "line")
+    transfers = {pk: list(group) for pk, group in groupby(rows, key=lambda row: row.posting_id)}
+    said = audit.events_after("ledger.post", ids)
     for posting in postings:
-        digest = posting_digest(
-            posting_id=posting.pk,
-            effective_at=posting.effective_at,
-            recorded_at=posting.recorded_at,
-            actor=posting.actor,
-            memo=posting.memo,
-            entries=entries.get(posting.pk, []),
-        )
         event = said.get(str(posting.pk))
         if event is None:
             yield Finding("audit_event", str(posting.pk), Text(N_("The posting has no audit event.")))
-        elif event.get("digest") != digest:
-            yield Finding(
-                "posting", str(posting.pk), Text(N_("The posting differs from what the audit chain covers."))
-            )
+        elif not _agrees(posting, transfers.get(posting.pk, []), event.get("digest")):
+            text = Text(N_("The posting differs from what the audit chain covers."))
+            yield Finding("posting", str(posting.pk), text)
 
 
-def _hold_findings() -> Iterator[Finding]:
-    too_much = HoldResolution.objects.select_related("hold").order_by("pk").iterator(chunk_size=CHUNK)
-    for end in too_much:
-        if end.settled > end.hold.amount:
-            yield Finding("hold", str(end.pk), Text(N_("More was settled than held.")))
-    overdue = Hold.objects.filter(resolution=None, expires_at__lt=now() - OVERDUE).order_by("expires_at")[:100]
+def _agrees(posting: Posting, transfers: Sequence[Transfer], said: object) -> bool:
+    times = (posting.effective_at, posting.recorded_at)
+    if any((row.effective_at, row.recorded_at) != times for row in transfers):
+        return False  # a transfer carries its posting's times for the index
+    if any(row.reason not in REASONS for row in transfers):
+        return False
+    entries = [Entry(row.debit_id, row.credit_id, row.amount, Reason(row.reason)) for row in transfers]
+    digest = posting_digest(
+        posting_id=posting.pk,
+        effective_at=posting.effective_at,
+        recorded_at=posting.recorded_at,
+        actor=posting.actor,
+        memo=posting.memo,
+        entries=entries,
+    )
+    return said == digest == posting.digest
+
+
+def _batches(items: Iterable[str]) -> Iterator[list[str]]:
+    source = iter(items)
+    while batch := list(islice(source, BATCH)):
+        yield batch
+
+
+def _gone_findings() -> Iterator[Finding]:
+    """Postings that the audit chain knows and the ledger no longer has."""
+    for subjects in _batches(audit.subjects_of("ledger.post")):
+        there = Posting.objects.filter(pk__in=subjects).values_list("pk", flat=True)
+        for gone in sorted(set(subjects) - {str(pk) for pk in there}):
+            yield Finding("posting_gone", gone, Text(N_("The audit chain knows a posting that is not there.")))
+
+
+def _overdue_findings(moment: datetime) -> Iterator[Finding]:
+    overdue = OpenHold.objects.filter(expires_at__lt=moment - OVERDUE).order_by("expires_at")[:FINDINGS_MAX]
     for hold in overdue:
-        yield Finding("overdue_hold", str(hold.pk), Text(N_("A hold is a day past its time and still stands.")))
+        text = Text(N_("A hold is a day past its time and still stands."))
+        yield Finding("overdue_hold", str(hold.hold_id), text)
 
 
 def _trigger_findings() -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -12,10 +12,10 @@ from bitgoeul.kernel.errors import BadInput, Conflict
 from bitgoeul.kernel.quantity import check_amount
 from bitgoeul.kernel.text import N_
 
-from ..models import Hold, HoldResolution
+from ..models import Hold, HoldResolution, OpenHold
 from ..rules import Changes, HoldResolved, UnknownHold, check_batch, check_memo, check_zone
 from ..types import HoldRequest, HoldView, Resolution
-from .book import apply, atomic_once_more, chunks, lock
+from .book import CHUNK, apply, atomic_once_more, chunks, lock
 
 EXPIRY_BATCH = 1_000
 
@@ -70,16 +70,20 @@ def _insert(holds: Sequence[HoldRequest], *, actor: str, recorded_at: datetime) 
             )
             for request in holds
         ],
-        batch_size=500,
+        batch_size=CHUNK,
+    )
+    OpenHold.objects.bulk_create(
+        [OpenHold(hold_id=request.id, expires_at=request.expires_at) for request in holds], batch_size=CHUNK
     )
 
 
 def hold_views(ids: Sequence[UUID]) -> dict[UUID, HoldView]:
-    """Holds with how they ended, by id, one query a chunk; unknown ids are left out."""
+    """Holds with how they ended, by id, two queries a chunk; unknown ids are left out."""
     views: dict[UUID, HoldView] = {}
     for chunk in chunks(list(ids)):
-        for row in Hold.objects.filter(pk__in=chunk).select_related("resolution"):
-            end: HoldResolution | None = getattr(row, "resolution", None)
+        ends = HoldResolution.objects.in_bulk(chunk)
+        for row in Hold.objects.filter(pk__in=chunk):
+            end = ends.get(row.pk)
             views[row.pk] = HoldView(
                 id=row.pk,
                 account_id=row.account_id,
@@ -89,6 +93,7 @@ def hold_views(ids: Sequence[UUID]) -> dict[UUID, HoldView]:
                 memo=row.memo,
                 resolution=Resolution(end.kind) if end else None,
                 settled=end.settled if end else 0,
+                posting_id=end.posting_id if end else None,
             )
     return views
 
@@ -108,11 +113,19 @@ def release_many(*, hold_ids: Sequence[UUID], actor: str, reason: str = "") -> l
 @atomic_once_more
 def expire_holds(*, now: datetime, actor: str, limit: int = EXPIRY_BATCH) -> list[HoldView]:
     """Free up to ``limit`` holds whose time is over; returns those freed. A repeated run finds the rest."""
-    due = Hold.objects.filter(expires_at__lte=now, resolution=None).order_by("expires_at")
-    ids = list(due.values_list("pk", flat=True)[:limit])
+    due = OpenHold.objects.filter(expires_at__lte=now).order_by("expires_at")
+    ids = list(due.values_list("hold_id", flat=True)[:limit])
     freed = resolve(ids, Resolution.EXPIRED, actor=actor, reason="")
     views = hold_views(freed)
     return [views[hold_id] for hold_id in freed]
+
+
+def end_holds(ends: Iterable[HoldResolution]) -> None:
+    """Insert how holds ended and take them off the open ones."""
+    rows = list(ends)
+    HoldResolution.objects.bulk_create(rows, batch_size=CHUNK)
+    for chunk in chunks([row.hold_id for row in rows]):
+        OpenHold.objects.filter(hold_id__in=chunk).delete()
 
 
 def resolve(hold_ids: Sequence[UUID], kind: Resolution, *, actor: str, reason: str) -> list[UUID]:
@@ -135,12 +148,9 @@ def resolve(hold_ids: Sequence[UUID], kind: Resolution, *, actor: str, reason: s
         changes.of(view.account_id).held -= view.amount
     apply(changes)
     recorded_at = clock.now()
-    HoldResolution.objects.bulk_create(
-        [
-            HoldResolution(hold_id=view.id, kind=kind, recorded_at=recorded_at, actor=actor, reason=reason)
-            for view in open_holds
-        ],
-        batch_size=500,
+    end_holds(
+        HoldResolution(hold_id=view.id, kind=kind, recorded_at=recorded_at, actor=actor, reason=reason)
+        for view in open_holds
     )
     if open_holds:
         audit.record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -34,13 +34,14 @@ from .book import (
     Facts,
     apply,
     atomic_once_more,
+    chunks,
     facts_of,
     known_postings,
     lock,
     posting_views,
     write_postings,
 )
-from .holds import hold_views
+from .holds import end_holds, hold_views
 
 
 @dataclass
@@ -80,7 +81,7 @@ def settle_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Settlemen
     for account_id, change in batch.freed.items():
         changes.of(account_id).held += change.held
     apply(changes)
-    HoldResolution.objects.bulk_create(batch.ends, batch_size=500)
+    end_holds(batch.ends)
     return _settlements(lines)
 
 
@@ -168,20 +169,14 @@ def _settlements(lines: Sequence[SettleRequest]) -> list[SettlementView]:
     """Settlements as the rows tell them, so that a repeated call answers the same."""
     postings = posting_views([line.posting_id for line in lines])
     views = hold_views([line.hold_id for line in lines if line.hold_id])
-    by_posting = dict(HoldResolution.objects.filter(hold_id__in=list(views)).values_list("hold_id", "posting_id"))
-    return [_settlement(line, postings[line.posting_id], views, by_posting) for line in lines]
+    return [_settlement(line, postings[line.posting_id], views) for line in lines]
 
 
-def _settlement(
-    line: SettleRequest,
-    posting: PostingView,
-    views: dict[UUID, HoldView],
-    by_posting: Mapping[UUID, UUID],
-) -> SettlementView:
-    overrun = sum(t.amount for t in posting.transfers if t.reason is Reason.OVERRUN)
+def _settlement(line: SettleRequest, posting: PostingView, views: dict[UUID, HoldView]) -> SettlementView:
+    overrun = sum(transfer.amount for transfer in posting.transfers if transfer.reason is Reason.OVERRUN)
     view = views.get(line.hold_id) if line.hold_id else None
     settled = released = 0
-    if view and by_posting.get(view.id) == posting.id:
+    if view and view.posting_id == posting.id:
         settled, released = view.settled, view.amount - view.settled
     total = sum(transfer.amount for transfer in posting.transfers)
     return SettlementView(posting.id, settled, released, total - overrun - settled, overrun)
@@ -221,10 +216,9 @@ def clear_overruns(*, account_ids: Iterable[UUID], actor: str, memo: str = "") -
 
     Ids are made here: the call is driven by the state, and repeated it finds nothing left to clear.
     """
-    wanted = list(account_ids)
     with_overrun = [
         pk
-        for chunk in (wanted[start : start + 500] for start in range(0, len(wanted), 500))
+        for chunk in chunks(list(account_ids))
         for pk in Account.objects.filter(pk__in=chunk, overrun__gt=0).values_list("pk", flat=True)
     ]
     if not with_overrun:
