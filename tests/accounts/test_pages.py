@@ -14,6 +14,7 @@ from django.test import Client
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts import mail
 from bitgoeul.accounts.facade import Actor
+from bitgoeul.audit import facade as audit
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +68,9 @@ def test_sign_up_confirms_by_mail_and_signs_in(client, settings):
     }
     response = client.post("/accounts/signup/", form)
     assert response.status_code == 302, response.content.decode()[:2000]
+    assert outbox.outbox == [], "the request itself sends nothing"
+    assert audit.dispatch_once() == 1
+    assert outbox.outbox[-1].extra_headers["Message-ID"]
     link = re.search(r"^http://testserver(/accounts/confirm-email/\S+)$", outbox.outbox[-1].body, re.M).group(1)
     assert client.post(link).status_code == 302
     assert client.get("/api/v1/me").json()["name"] == "도라지"
@@ -139,6 +143,37 @@ def test_members_page(project, ara, bora, chan, sign_in, django_assert_max_num_q
     assert removed.status_code == 302
     assert sign_in(chan).get(path).status_code == 404
     assert Client().get(path).status_code == 302
+
+
+def test_a_mail_that_cannot_be_sent_is_tried_again_under_the_same_id(monkeypatch):
+    from datetime import timedelta
+
+    from bitgoeul.audit.models import Message
+    from bitgoeul.kernel.clock import now
+
+    tried = []
+
+    def send(self, fail_silently=False):
+        tried.append(self.extra_headers["Message-ID"])
+        if len(tried) == 1:
+            raise ConnectionRefusedError("no server")
+        return 1
+
+    monkeypatch.setattr(EmailMessage, "send", send)
+    accounts.write_mail(EmailMessage("제목", "본문", "a@b.example", ["c@d.example"]))
+    assert audit.dispatch_once() == 0
+    Message.objects.update(available_at=now() - timedelta(seconds=1))
+    assert audit.dispatch_once() == 1
+    assert len(tried) == 2
+    assert len(set(tried)) == 1
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_bad_token_is_told_as_such(client, method):
+    answer = getattr(client, method)(
+        "/api/v1/tokens" if method == "post" else "/api/v1/me", headers={"Authorization": "Bearer x"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (401, "sign_in_needed")
 
 
 def test_rest_needs_somebody(client, ara, project):

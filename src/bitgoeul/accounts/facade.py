@@ -17,6 +17,7 @@ from .queries import (
     user_id_by_email,
 )
 from .rules import clean_registration_number, show_registration_number
+from .sending import send_written, write_mail
 from .services import (
     PORTAL,
     add_member,
@@ -91,8 +92,10 @@ __all__ = [
     "remove_member",
     "require",
     "revoke_token",
+    "send_written",
     "session_or_token",
     "show_registration_number",
     "user_id_by_email",
     "verbs",
+    "write_mail",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -31,6 +32,10 @@ class SessionAuth(APIKeyCookie):
     """The page's own session, with its CSRF check."""
 
     param_name = settings.SESSION_COOKIE_NAME
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Nothing for a caller who sent a token: a bad token must not be answered as a missing form key."""
+        return None if "Authorization" in request.headers else super().__call__(request)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
         """The signed-in person, or None."""

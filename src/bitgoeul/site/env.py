@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Literal, Self
 
@@ -44,6 +45,12 @@ class Env(BaseSettings):
     public_url: str = Field(
         default="", description="The address people reach the portal at; from host and port when empty."
     )
+    mail_host: str = Field(default="", description="The SMTP server; mail is kept as files when empty.")
+    mail_port: int = Field(default=587, ge=1, le=65535, description="The SMTP server's port (STARTTLS).")
+    mail_user: str = Field(default="", description="Who signs in at the SMTP server; nobody when empty.")
+    mail_password: str = Field(default="", description="The password for mail_user.")
+    mail_password_file: Path | None = Field(default=None, description="A file that holds mail_password.")
+    mail_from: str = Field(default="bitgoeul@localhost", description="The sender of mail.")
     centre: str = Field(
         default="빛고을 예시 설치 (bitgoeul)", max_length=120, description="Who signs evidence, as readers see it."
     )
@@ -78,21 +85,47 @@ class Env(BaseSettings):
     def _resolve(self) -> Self:
         self.home = self.home.expanduser().resolve()
         if self.secret_key_file and not self.secret_key:
-            self.secret_key = self.secret_key_file.read_text(encoding="utf-8").strip()
+            self.secret_key = _secret_in(self.secret_key_file)
+        if self.mail_password_file and not self.mail_password:
+            self.mail_password = self.mail_password_file.read_text(encoding="utf-8").strip()
         return self
 
 
+def _secret_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"secret_key_file: {path} cannot be read as text ({error}); name a readable file"
+        ) from error
+
+
 def load_env() -> Env:
-    """Read the environment; ends the process with a readable text when it does not fit."""
+    """Read the environment; ends the process with a readable text and exit status 2 when it does not fit."""
     try:
         return Env()
     except ValidationError as error:
         lines = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
-        raise SystemExit("bitgoeul: the settings cannot be used\n  " + "\n  ".join(lines)) from error
+        print("bitgoeul: the settings cannot be used", *lines, sep="\n  ", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 def kept_secret_key(home: Path) -> str:
-    """The key kept at ``home/keys/secret_key``, made on first use (mode 0600, never overwritten)."""
+    """The key kept at ``home/keys/secret_key``, made on first use (mode 0600, never overwritten).
+
+    Ends the process with a readable text and exit status 2 when the home cannot be written.
+    """
+    try:
+        return _kept_secret_key(home)
+    except OSError as error:
+        print(
+            f"bitgoeul: {error.filename} cannot be used: {error.strerror}.",
+            f"BITGOEUL_HOME is {home}; name a directory you may write to.", sep="\n", file=sys.stderr,
+        )  # fmt: skip
+        raise SystemExit(2) from error
+
+
+def _kept_secret_key(home: Path) -> str:
     path = home / "keys" / "secret_key"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

@@ -114,10 +114,14 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/home/"
 globals().update(allauth_settings.ALLAUTH)
 
-# Mail of an embedded installation is written as files and shown at /mail/.
-EMAIL_BACKEND = "bitgoeul.accounts.mail.FileBackend"
+# Without an SMTP server mail is written as files and, in an example, shown at /mail/.
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+EMAIL_BACKEND = SMTP if ENV.mail_host else "bitgoeul.accounts.mail.FileBackend"
 EMAIL_FILE_PATH = HOME / "mail"
-DEFAULT_FROM_EMAIL = "bitgoeul@localhost"
+EMAIL_HOST, EMAIL_PORT = ENV.mail_host, ENV.mail_port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = ENV.mail_user, ENV.mail_password
+EMAIL_USE_TLS, EMAIL_TIMEOUT = True, 20
+DEFAULT_FROM_EMAIL = ENV.mail_from
 
 LANGUAGE_CODE = "ko"
 LANGUAGES = [("ko", "한국어"), ("en", "English")]

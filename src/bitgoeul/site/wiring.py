@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
+from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
 from bitgoeul.outcomes import facade as outcomes
@@ -12,6 +13,7 @@ from bitgoeul.trials import facade as trials
 
 def connect() -> None:
     """Subscribe every handler; called once when Django is ready."""
+    audit.subscribe("mail.written", "accounts.send_written", accounts.send_written)
     audit.subscribe("job.start", "trials.job_started", trials.job_started)
     audit.subscribe("job.finished", "trials.job_finished", trials.job_finished)
     for topic in ("evidence.issued", "evidence.visibility"):

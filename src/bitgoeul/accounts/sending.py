@@ -1,0 +1,49 @@
+"""Mail leaves through the outbox: written with the change it tells of, sent by the worker.
+
+A mail is sent at least once; its Message-ID is fixed when it is written, so a receiver knows a second copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.utils import make_msgid
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.core.mail import EmailMessage
+
+from bitgoeul.audit import facade as audit
+
+from .events import MAIL_WRITTEN
+
+
+def write_mail(message: EmailMessage) -> None:
+    """Put ``message`` into the outbox of the caller's transaction."""
+    message_id = str(message.extra_headers.get("Message-ID") or make_msgid(domain="bitgoeul"))
+    payload = {
+        "message_id": message_id,
+        "subject": message.subject,
+        "body": message.body,
+        "from": message.from_email,
+        "to": list(message.to),
+    }
+    audit.emit(topic=MAIL_WRITTEN, key=message_id, payload=payload)
+
+
+def send_written(payload: Mapping[str, Any]) -> None:
+    """Handler of ``mail.written``: send it now; a failure is tried again later by the dispatcher."""
+    EmailMessage(
+        subject=payload["subject"],
+        body=payload["body"],
+        from_email=payload["from"],
+        to=payload["to"],
+        headers={"Message-ID": payload["message_id"]},
+    ).send()
+
+
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    """django-allauth's mail goes the way of all mail."""
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Render and write; called by django-allauth inside the request."""
+        write_mail(self.render_mail(template_prefix, email, {"email": email, **context}))
