@@ -57,9 +57,11 @@ def issue(project, settings, tmp_path):
         )
         trial = models.Trial.objects.create(
             subject_version=version,
+            project_id=project_id,
+            subject_digest=version.digest,
             protocol=protocol,
             parameters={},
-            attempt=1,
+            attempt=number,
             visibility="private",
             job_id=new_id(),
             expected_seconds=1,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError, transaction
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
 from bitgoeul.content import facade as content
-from bitgoeul.kernel.canonical import sha256_hex
+from bitgoeul.kernel.canonical import loads_strict, sha256_hex
 from bitgoeul.kernel.errors import BadInput, Conflict, DomainError, NotAllowed, NotFound, WrongState
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.signing import Envelope
 from bitgoeul.kernel.text import Text
 from bitgoeul.resources import facade as resources
 from bitgoeul.trials import facade as trials
@@ -264,6 +266,36 @@ def test_attempts_stand_in_the_verdict(owner, protocol, request_trial, true_reco
     counted = next(reason for reason in see(owner, second).reasons if reason.check == "attempts")
     assert counted.value == "2"
     assert {view.attempt for view in trials.attempts_of(first)} == {1, 2}
+
+
+def test_the_same_bytes_under_another_name_go_on_counting(
+    owner, project, protocol, version, request_trial, true_record, finish
+):
+    first = request_trial()
+    renamed = trials.create_subject(
+        actor=owner, id=new_id(), project_id=project.id, name="another name", kind="onnx"
+    )
+    again = trials.add_version(
+        actor=owner, id=new_id(), subject_id=renamed.id, filename="other.onnx",
+        data=content.read(version.digest, max_bytes=100),
+    )  # fmt: skip
+    second = request_trial(subject_version_id=again.id)
+    assert (first.attempt, second.attempt) == (1, 2)
+    finish(second, true_record(second, protocol))
+    signed = see(owner, second)
+    told = loads_strict(trials.evidence_file(actor=owner, digest=signed.evidence_digest))
+    said = loads_strict(Envelope.from_json(told["envelope"]).payload)["predicate"]
+    counted = [reason["value"] for reason in said["verdict"]["reasons"] if reason["check"] == "attempts"]
+    assert (said["attempt"], counted) == (2, ["2"])
+    assert [view.id for view in trials.attempts_of(see(owner, first))] == [second.id, first.id]
+
+
+def test_the_database_refuses_a_second_first_attempt(request_trial):
+    view = request_trial()
+    row = Trial.objects.get(pk=view.id)
+    row.pk, row.job_id = new_id(), new_id()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        row.save(force_insert=True)
 
 
 def test_judging_again_stands_beside(owner, engineer, protocol, request_trial, true_record, finish):

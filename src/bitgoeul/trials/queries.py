@@ -147,8 +147,10 @@ def last_trials(*, project_ids: Iterable[UUID]) -> Mapping[UUID, TrialView]:
 
 
 def attempts_of(view: TrialView) -> Sequence[TrialView]:
-    """Every trial of the same version under the same protocol, newest first; at most 50."""
-    rows = _trials().filter(subject_version_id=view.subject_version_id, protocol_id=view.protocol_digest)
+    """Every trial of the same file in the project under the same protocol, newest first; at most 50."""
+    rows = _trials().filter(
+        project_id=view.project_id, subject_digest=view.subject_digest, protocol_id=view.protocol_digest
+    )
     return [_trial_view(row) for row in rows.order_by("-attempt")[:ATTEMPTS_SHOWN_MAX]]
 
 
@@ -157,9 +159,14 @@ def trials_by_id(trial_ids: Iterable[UUID]) -> Mapping[UUID, TrialView]:
     return {row.id: _trial_view(row) for row in _trials().filter(pk__in=list(trial_ids))}
 
 
-def attempts(subject_version_id: UUID, protocol_digest: str) -> int:
-    """How many trials of a version under a protocol were asked for; all of them count."""
-    last = Trial.objects.filter(subject_version_id=subject_version_id, protocol_id=protocol_digest)
+def attempts(*, project_id: UUID, subject_digest: str, protocol_digest: str) -> int:
+    """How many trials of a file under a protocol the project asked for; all of them count.
+
+    The file is named by its SHA-256: the same bytes under another name, or as another version, go on counting.
+    """
+    last = Trial.objects.filter(
+        project_id=project_id, subject_digest=subject_digest, protocol_id=protocol_digest
+    )
     return last.order_by("-attempt").values_list("attempt", flat=True).first() or 0
 
 

@@ -58,9 +58,11 @@ def judged(project: Any) -> Callable[..., Judged]:
         )
         trial = models.Trial.objects.create(
             subject_version=version,
+            project_id=project.id,
+            subject_digest=version.digest,
             protocol=protocol,
             parameters={},
-            attempt=1,
+            attempt=number,
             visibility="private",
             job_id=new_id(),
             expected_seconds=1,

@@ -35,8 +35,9 @@ subject = models.Subject.objects.create(project_id=project.id, name="chip", kind
 version = models.SubjectVersion.objects.create(subject=subject, number=1, digest=samples.SUBJECT, size=7,
     filename="m", created_by="test")
 for attempt in range(1, TRIALS + 1):
-    models.Trial.objects.create(subject_version=version, protocol=protocol, parameters={}, attempt=attempt,
-        visibility="private", job_id=new_id(), expected_seconds=1, requested_by="test")
+    models.Trial.objects.create(subject_version=version, project_id=project.id, subject_digest=version.digest,
+        protocol=protocol, parameters={}, attempt=attempt, visibility="private", job_id=new_id(),
+        expected_seconds=1, requested_by="test")
 """
 ISSUE = """
 import django; django.setup()

@@ -162,6 +162,13 @@ class Migration(migrations.Migration):
                 ("evidence_digest", models.CharField(blank=True, default="", max_length=64)),
                 ("requested_at", models.DateTimeField(default=bitgoeul.kernel.clock.now)),
                 ("requested_by", models.CharField(max_length=80)),
+                ("subject_digest", models.CharField(max_length=64)),
+                (
+                    "project",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="accounts.project"
+                    ),
+                ),
                 (
                     "protocol",
                     models.ForeignKey(
@@ -266,7 +273,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="trial",
             constraint=models.UniqueConstraint(
-                fields=("subject_version", "protocol", "attempt"), name="trials_trial_attempt"
+                fields=("project", "subject_digest", "protocol", "attempt"), name="trials_trial_attempt"
             ),
         ),
         migrations.AddConstraint(

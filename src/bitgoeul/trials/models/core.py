@@ -75,14 +75,17 @@ class ProtocolVersion(AppendOnlyModel):
 class Trial(StatefulModel):
     """One run of a protocol on a subject version. ``outcome`` repeats the newest judgement, for lists.
 
-    ``organisations`` are the ids that a NAMED visibility names. Attempts are counted by the database: no two
-    trials of one version under one protocol have the same number.
+    ``organisations`` are the ids that a NAMED visibility names. ``project`` and ``subject_digest`` repeat what
+    the version says, so that the database counts attempts by the bytes: no two trials of the same file in one
+    project under one protocol have the same number, under whatever name the file was handed in.
     """
 
     machine = TRIAL
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     state = state_field(TRIAL)
     subject_version = models.ForeignKey("trials.SubjectVersion", on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    subject_digest = models.CharField(max_length=64)
     protocol = models.ForeignKey("trials.ProtocolVersion", on_delete=models.PROTECT, related_name="+")
     parameters: models.JSONField[Any, Any] = models.JSONField()
     attempt = models.PositiveIntegerField()
@@ -102,7 +105,7 @@ class Trial(StatefulModel):
         constraints = (
             state_check(TRIAL, "trials_trial_state"),
             models.UniqueConstraint(
-                fields=["subject_version", "protocol", "attempt"], name="trials_trial_attempt"
+                fields=["project", "subject_digest", "protocol", "attempt"], name="trials_trial_attempt"
             ),
             models.CheckConstraint(
                 condition=models.Q(visibility__in=sorted(map(str, Visibility))), name="trials_trial_visibility"

@@ -121,7 +121,7 @@ def _record(row: Trial, job: compute.JobView) -> Mapping[str, Any]:
 
 
 def _stop(row: Trial, reason: Unusable) -> None:
-    attempts = queries.attempts(row.subject_version_id, row.protocol_id)
+    attempts = _attempts(row)
     verdict = Verdict(Outcome.INVALID, (Reason(f"measurement.{reason.check}", False, reason.text),))
     _keep(row, verdict, attempts, actor=JUDGE)
     audit.advance(row, "stop", actor=JUDGE, reason=str(reason.text), changes={"outcome": str(verdict.outcome)})
@@ -130,7 +130,7 @@ def _stop(row: Trial, reason: Unusable) -> None:
 def _judge(
     row: Trial, record: Mapping[str, Any], *, actor: str, id: UUID | None = None
 ) -> tuple[Judgement, Verdict]:
-    attempts = queries.attempts(row.subject_version_id, row.protocol_id)
+    attempts = _attempts(row)
     foreign = _foreign(row, record)
     if foreign:
         text = Text(N_("The record belongs to another trial ({parts})."), {"parts": ", ".join(foreign)})
@@ -138,6 +138,12 @@ def _judge(
     else:
         verdict = plugin(row.protocol.code).judge(record, row.protocol.definition, attempts)
     return _keep(row, verdict, attempts, actor=actor, id=id), verdict
+
+
+def _attempts(row: Trial) -> int:
+    return queries.attempts(
+        project_id=row.project_id, subject_digest=row.subject_digest, protocol_digest=row.protocol_id
+    )
 
 
 def _foreign(row: Trial, record: Mapping[str, Any]) -> list[str]:

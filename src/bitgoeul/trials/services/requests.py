@@ -80,11 +80,16 @@ def request_trial(
 
 
 def _request(actor: accounts.Actor, id: UUID, wish: Wish, audience: Audience) -> None:
-    attempt = queries.attempts(wish.version.id, wish.protocol.digest) + 1
+    version = wish.version
+    attempt = 1 + queries.attempts(
+        project_id=version.project_id, subject_digest=version.digest, protocol_digest=wish.protocol.digest
+    )
     plan = _plan(wish, trial_id=id, attempt=attempt)
     row = Trial.objects.create(
         id=id,
-        subject_version_id=wish.version.id,
+        subject_version_id=version.id,
+        project_id=version.project_id,
+        subject_digest=version.digest,
         protocol_id=wish.protocol.digest,
         parameters=dict(wish.parameters),
         attempt=attempt,
