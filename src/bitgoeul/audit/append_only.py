@@ -47,7 +47,7 @@ def _install(table: str) -> Callable[[Any, Any], None]:
     def forward(_apps: Any, editor: Any) -> None:
         vendor = editor.connection.vendor
         if vendor == "postgresql":
-            editor.execute(POSTGRESQL_FUNCTION)
+            editor.execute(POSTGRESQL_FUNCTION, params=None)  # with parameters its % would be a place for one
         for name, body in _triggers(vendor, table).items():
             suffix = f" ON {table}" if vendor == "postgresql" else ""
             editor.execute(f"DROP TRIGGER IF EXISTS {name}{suffix}")

@@ -93,7 +93,7 @@ def verify() -> Report:
 def _rows(statement: str) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} LIMIT {FINDINGS_MAX}")
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _id(value: object) -> str:
