@@ -376,3 +376,13 @@ class TestMedian:
             )
         found = facade.median_time_to_first_usable_minute()
         assert (found.median_ms, found.count) == (5 * 60_000, 3)
+
+
+def test_an_operator_who_looks_at_an_application_leaves_an_access_record(handed_in, founder, staff):
+    from bitgoeul.audit.models import AccessRecord
+
+    view = handed_in()
+    facade.application(actor=founder, application_id=view.id)
+    assert AccessRecord.objects.count() == 0
+    facade.application(actor=staff, application_id=view.id)
+    assert list(AccessRecord.objects.values_list("actor", "person")) == [(staff.id, founder.id)]

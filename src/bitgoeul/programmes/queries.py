@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.types import Actor, Thing
+from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.kernel.text import N_, Text
@@ -100,8 +101,14 @@ def agreement_rows(actor: Actor, agreement_id: UUID, verb: str) -> tuple[Agreeme
 
 
 def application(*, actor: Actor, application_id: UUID) -> ApplicationView:
-    """One application; its organisation's people, staff and auditors may see it."""
-    return view_of(application_row(actor, application_id))
+    """One application; its organisation's people, staff and auditors may see it.
+
+    An operator who looks leaves an access record, for it says who applied.
+    """
+    row = application_row(actor, application_id)
+    if actor.is_operator and row.organisation_id not in actor.organisation_roles:
+        audit.record_access(actor=actor.id, people=[row.applicant], what=f"application {row.id}")
+    return view_of(row)
 
 
 def view_of(row: Application) -> ApplicationView:
