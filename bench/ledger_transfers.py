@@ -1,6 +1,6 @@
 """Ledger transfers a second against bare inserts of as many rows into the same database, in one run.
 
-    python bench/ledger.py [--rounds N]
+    python bench/ledger_transfers.py [--rounds N]
 
 One JSON line: rates single (one posting a transaction) and batched (500 a call), and their ratios to the bare
 rate of the same shape. A bare row has the columns of a transfer and no index beside its key.

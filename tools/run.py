@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from setup import ROOT, VENV, Setup, home_from
 from trouble import Trouble, disk_full, is_disk_full
@@ -41,6 +42,17 @@ def next_command(chosen: argparse.Namespace) -> list[str]:
     return [bitgoeul, "up", "--first-journey", *(["--port", str(chosen.port)] if chosen.port is not None else [])]
 
 
+def unwritable(error: OSError, home: Path) -> Trouble:
+    """The system refused a file of the home or of the clone; anything else stays an error of ours."""
+    if error.filename is None:
+        raise error
+    return Trouble(
+        f"{error.filename} cannot be used: {error.strerror}.",
+        f"Set-up writes to {home} and to {ROOT}; both must be yours to write.\n"
+        "Another place for the first: BITGOEUL_HOME=/path/you/own ./run",
+    )
+
+
 def main() -> int:
     """Set up, then exec; returns an exit status only for --setup and refusals."""
     chosen = arguments()
@@ -52,11 +64,9 @@ def main() -> int:
         print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)
         return trouble.status
     except OSError as error:
-        if not is_disk_full(error):
-            raise
-        full = disk_full(home, ROOT)
-        print(f"\n{full.what}\n{full.remedy}", file=sys.stderr)
-        return full.status
+        trouble = disk_full(home, ROOT) if is_disk_full(error) else unwritable(error, home)
+        print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)
+        return trouble.status
     except KeyboardInterrupt:
         print("\nStopped. The same command continues where this one stopped.", file=sys.stderr)
         return 130

@@ -7,10 +7,43 @@ from django.db import DatabaseError, connection, transaction
 
 from bitgoeul.audit import facade as audit
 
+# A table that leaves this list can be changed afterwards: that is a decision, not a side effect.
+TABLES = [
+    "audit_accessrecord",
+    "audit_delivery",
+    "audit_event",
+    "audit_move",
+    "audit_seal",
+    "compute_jobartefact",
+    "compute_jobhold",
+    "ledger_hold",
+    "ledger_holdresolution",
+    "ledger_posting",
+    "ledger_transfer",
+    "ledger_unit",
+    "outcomes_claimchange",
+    "outcomes_figureversion",
+    "outcomes_indicatorversion",
+    "outcomes_verifiedclaim",
+    "programmes_agreement",
+    "programmes_callversion",
+    "programmes_decision",
+    "programmes_signature",
+    "resources_usage",
+    "trials_evidence",
+    "trials_evidenceinvalidation",
+    "trials_evidencelog",
+    "trials_evidencevisibility",
+    "trials_judgement",
+    "trials_protocolversion",
+    "trials_subject",
+    "trials_subjectversion",
+]
+
 
 @pytest.mark.django_db
 def test_triggers_agree_with_models():
-    assert len(audit.append_only_tables()) >= 5
+    assert audit.append_only_tables() == TABLES
     assert audit.missing_triggers() == []
 
 

@@ -5,7 +5,6 @@ SOAK_ROUNDS sets the number of rounds (`make soak`: 50).
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -156,7 +155,10 @@ def test_a_running_job_does_not_outlive_the_platform(stopped_installation, proje
         lambda: (job := client_again(installation, client).job(body["id"]))["state"] in ENDED and job, 30
     )
     assert job["state"] != "SUCCEEDED"
-    assert json.dumps(job["charged"])
+    assert job["charged"], job
+    assert all(isinstance(amount, int) and amount > 0 for amount in job["charged"].values()), job
+    rows = wait_for(lambda: settled(client, project), 30)
+    assert {row["unit"]: row["used"] for row in rows if row["used"]} == job["charged"]
     assert installation.run("ledger", "verify").returncode == 0
 
 

@@ -1,6 +1,6 @@
 """Processes that race for the same rows on one home, each its own Python with its own connection.
 
-    python -m races.runner hold|start|seal <home> <worker> <workers> <count>
+    python -m races.runner hold|seal|deliver <home> <worker> <workers> <count>
 
 Prints one JSON object with what this process won.
 """

@@ -7,11 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bitgoeul.kernel.signing import FileKey
 from trials.evidence import samples
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def bitgoeul(*arguments, **environ):
@@ -57,6 +60,28 @@ def test_changed_evidence_is_refused_by_name_also_in_json(evidence, tmp_path):
     assert lines[0]["failed"]
     text = bitgoeul("evidence", "verify", tmp_path / "changed.json", "--key", key)
     assert f"refused ({lines[0]['failed']})" in text.stdout
+
+
+def test_several_files_are_checked_in_one_go_and_the_worst_status_wins(evidence, tmp_path):
+    file, key = evidence
+    changed = tmp_path / "changed.json"
+    data = bytearray(file.read_bytes())
+    data[data.index(b'"record"') + 40] ^= 1
+    changed.write_bytes(data)
+    good = bitgoeul("evidence", "verify", file, file, "--key", key)
+    assert good.returncode == 0, good.stderr
+    assert good.stdout.splitlines().count(f"{file}: valid") == 2
+    mixed = bitgoeul("evidence", "verify", file, changed, file, "--key", key, "--json")
+    assert mixed.returncode == 1, mixed.stderr
+    rows = [json.loads(line) for line in mixed.stdout.splitlines()]
+    assert [(row["file"], row["valid"]) for row in rows] == [
+        (str(file), True), (str(changed), False), (str(file), True)
+    ]  # fmt: skip
+    worst = bitgoeul("evidence", "verify", tmp_path / "none.json", file, "--key", key, "--json")
+    assert worst.returncode == 2
+    assert [json.loads(line)["valid"] for line in worst.stdout.splitlines()] == [False, True]
+    assert "none.json cannot be read" in worst.stderr
+    assert "Traceback" not in worst.stderr
 
 
 @pytest.mark.parametrize("what", ["missing", "not evidence", "not a key", "no key"])
@@ -113,8 +138,33 @@ def test_bad_input_is_exit_status_2_without_a_traceback(arguments):
 
 def test_an_unknown_setting_is_refused_by_name(tmp_path):
     done = bitgoeul("up", BITGOEUL_HOME=str(tmp_path), BITGOEUL_PROT="8001")
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert "BITGOEUL_PROT" in done.stderr
+    assert "docs/reference/settings.md" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"BITGOEUL_HOME": "/proc/nope"}, "BITGOEUL_HOME is /proc/nope; name a directory you may write to."),
+        ({"BITGOEUL_SECRET_KEY_FILE": "/proc/nope"}, "name a readable file"),
+        ({"BITGOEUL_PORT": "many"}, "BITGOEUL_PORT"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_exit_status_2(environ, said, tmp_path):
+    done = bitgoeul("doctor", **({"BITGOEUL_HOME": str(tmp_path)} | environ))
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_home_that_cannot_be_made_is_said_by_set_up():
+    environ = {"PATH": os.environ["PATH"], "BITGOEUL_HOME": "/proc/nope", "PYTHON": sys.executable}
+    done = subprocess.run([str(ROOT / "run"), "--setup"], env=environ, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stderr
+    assert "/proc/nope" in done.stderr
+    assert "BITGOEUL_HOME=/path/you/own ./run" in done.stderr
     assert "Traceback" not in done.stderr
 
 

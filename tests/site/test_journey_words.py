@@ -5,11 +5,15 @@ from __future__ import annotations
 import io
 import json
 import random
+import subprocess
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from bitgoeul.site import journey
-from bitgoeul.site.agent import PageFault
+from bitgoeul.site.agent import Page, PageFault
+from bitgoeul.site.journey import steps
 from bitgoeul.site.journey.steps import registration_number, without_common_ends
 
 
@@ -45,6 +49,68 @@ def test_a_step_that_does_not_hold_ends_the_way_and_is_told():
     missing = dict.fromkeys(("verdict", "evidence", "key", "charged", "refused"))
     assert result == {"ok": False, "trial": "t", **missing, "seconds": result["seconds"]}
     assert list(result["seconds"]) == ["s0", "s1"]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [subprocess.TimeoutExpired(["x"], 60), OSError(28, "No space left"), KeyError("outcome"), ValueError()],
+)
+def test_whatever_stops_a_step_json_ends_with_its_object(tmp_path, monkeypatch, capsys, fault):
+    def break_down(_told):
+        raise fault
+
+    monkeypatch.setattr(steps, "steps", lambda _journey: [journey.Step("s0", "Step 0", break_down)])
+    status = journey.main(["--home", str(tmp_path), "--url", "http://127.0.0.1:9", "--json"])
+    said = capsys.readouterr()
+    assert status == 1
+    result = json.loads(said.out.splitlines()[-1])
+    assert (result["ok"], list(result["seconds"])) == (False, ["s0"])
+    assert "Traceback" in said.err
+    assert type(fault).__name__ in said.err
+    assert not journey.has_run(tmp_path)
+
+
+def test_a_journey_that_cannot_be_noted_did_not_hold(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(steps, "steps", lambda _journey: [])
+    (tmp_path / "journey").write_text("a file where the folder belongs")
+    assert journey.main(["--home", str(tmp_path), "--url", "http://127.0.0.1:9", "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[-1])["ok"] is False
+    assert "Traceback" in said.err
+
+
+FRONT = """<a href="/figures/chip-trials/"><span>{value}</span> <span>건</span></a>
+<a href="/figures/chip-trials/">rule → claim → digest</a><a href="/figures/">1 list</a>
+<a href="/figures/none-yet/">what was reported</a><p>1 2 3 1,024</p>"""
+
+
+@pytest.mark.parametrize(("value", "read"), [("0", 0), ("1", 1), ("1,024", 1024)])
+def test_the_front_page_is_read_figure_by_figure(value, read):
+    page = Page(httpx.Response(200, text=FRONT.format(value=value), request=httpx.Request("GET", "http://x/")))
+    assert steps.values_on(page) == {"chip-trials": read}
+
+
+def a_journey(api_value, shown_value):
+    """An officer before a front page, and an API, that say these values of one figure."""
+    made = object.__new__(steps.Journey)
+    figure = {"code": "chip-trials", "verified": {"value": api_value}}
+    made.api = SimpleNamespace(call=lambda _method, _path: [figure])
+    answer = httpx.Response(200, text=FRONT.format(value=shown_value), request=httpx.Request("GET", "http://x/"))
+    made.officer = SimpleNamespace(get=lambda _path: Page(answer))
+    return made
+
+
+def test_looking_tells_the_true_values():
+    told = journey.Told()
+    assert a_journey(0, "0").look(told) == "verified here: chip-trials 0"
+    assert told["figures"] == {"chip-trials": 0}
+    assert a_journey(1024, "1,024").look(journey.Told()) == "verified here: chip-trials 1024"
+
+
+def test_a_front_page_that_says_another_value_does_not_hold(monkeypatch):
+    monkeypatch.setattr(steps, "NEWS_SECONDS_MAX", 0.0)
+    with pytest.raises(journey.Broken, match="disagree"):
+        a_journey(1, "0").look(journey.Told())
 
 
 def test_only_a_journey_that_held_counts_as_seen(tmp_path):

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from bitgoeul.site.cli import cli, evidence
 from installation import environment, wait_for
 
 pytestmark = pytest.mark.slow
@@ -94,6 +96,93 @@ def test_a_refusal_is_exit_status_2_in_the_platforms_own_words(at, arguments, sa
     assert said in done.stderr
     assert done.stderr.strip()
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def letter(tmp_path):
+    """A file that is no model: handed in and asked for, never waited for."""
+    path = tmp_path / f"letter-{tmp_path.name}.onnx"
+    path.write_bytes(b"this is not a model")
+    return path
+
+
+def names_of_subjects(at):
+    headers = {"Authorization": f"Bearer {json.loads((at.home / 'client.json').read_text())['token']}"}
+    answer = at.client(headers=headers).get(f"/api/v1/projects/{at.project}/subjects")
+    return [row["name"] for row in answer.json()["items"]]
+
+
+def test_a_job_takes_text_files_only_and_says_so(at, tmp_path):
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG\r\n\xff")
+    done = at.run("job", "submit", "--file", str(tmp_path / "photo.png"), "true")
+    assert done.returncode == 2, done.stderr
+    assert "--file" in done.stderr
+    assert "not text in UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_same_file_twice_is_one_version_and_another_file_the_next(at, letter):
+    first, again = (at.run("trial", "run", str(letter), "--no-wait", "--json") for _ in range(2))
+    assert (first.returncode, again.returncode) == (0, 0), again.stderr
+    one, two = rows(first)[-1], rows(again)[-1]
+    assert one["id"] != two["id"]
+    assert one["subject_version_id"] == two["subject_version_id"]
+    letter.write_bytes(b"this is not a model either")
+    changed = rows(at.run("trial", "run", str(letter), "--no-wait", "--json"))[-1]
+    assert changed["subject_id"] == one["subject_id"]
+    assert (one["version_number"], changed["version_number"]) == (1, 2)
+    assert names_of_subjects(at).count(letter.stem) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "remedy"),
+    [
+        (("--protocol", "alchemy"), "--protocol", "Known here: inference"),
+        (("--parameter", "speed=9"), "--parameter", "Use one of: batch"),
+        (("--parameter", "seconds=2"), "--parameter seconds=2", "from 3 to 600"),
+        (("--parameter", "seconds=many"), "many", "whole number"),
+    ],
+)
+def test_a_wrong_wish_leaves_no_subject_behind(at, letter, wrong, field, remedy):
+    done = at.run("trial", "run", str(letter), "--no-wait", *wrong)
+    assert done.returncode == 2, done.stderr
+    assert field in done.stderr
+    assert remedy in done.stderr
+    assert "Traceback" not in done.stderr
+    assert letter.stem not in names_of_subjects(at)
+
+
+def test_an_empty_file_leaves_no_subject_behind(at, letter):
+    letter.write_bytes(b"")
+    done = at.run("trial", "run", str(letter), "--no-wait")
+    assert done.returncode == 2
+    assert "is empty" in done.stderr
+    assert letter.stem not in names_of_subjects(at)
+
+
+def test_evidence_that_cannot_be_kept_is_said(tmp_path, monkeypatch):
+    """The file has come; only the place named with --to is wrong."""
+    monkeypatch.setattr(evidence, "client_for", lambda _url: Answering(b"{}"))
+    done = CliRunner().invoke(cli, ["evidence", "export", "ab" * 32, "--to", str(tmp_path / "no" / "dir" / "x")])
+    assert done.exit_code == 2, done.exception
+    assert "--to" in done.output
+    assert "cannot be written: No such file or directory. Name a file in a directory" in done.output
+
+
+class Answering:
+    """A client that has one evidence file."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None
+
+    def evidence_file(self, _digest):
+        return self.data
 
 
 def test_a_model_that_is_none_ends_with_a_named_verdict_and_exit_status_1(at, tmp_path):

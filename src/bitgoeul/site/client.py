@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -123,16 +124,44 @@ class Client:
         return found
 
     def hand_in(self, *, project: str, name: str, filename: str, data: bytes) -> Mapping[str, Any]:
-        """Bring a model in as a new subject; its first version."""
-        body = {"id": str(new_id()), "name": name}
-        subject = self.call("POST", f"/api/v1/projects/{project}/subjects", json=body)
-        found: Mapping[str, Any] = self.call(
-            "POST",
-            f"/api/v1/subjects/{subject['id']}/versions",
-            data={"id": str(new_id())},
-            files={"file": (filename, data)},
+        """A model as a version of the project's subject ``name``; each is made only where it is missing."""
+        subject = self.subject(project, name)
+        versions = f"/api/v1/subjects/{subject['id']}/versions"
+        digest = hashlib.sha256(data).hexdigest()
+        known: Mapping[str, Any] | None = next(
+            (version for version in self.call("GET", versions) if version["digest"] == digest), None
         )
-        return found
+        if known is not None:
+            return known
+        made: Mapping[str, Any] = self.call(
+            "POST", versions, data={"id": str(new_id())}, files={"file": (filename, data)}
+        )
+        return made
+
+    def subject(self, project: str, name: str) -> Mapping[str, Any]:
+        """The project's subject of that name, made if there is none."""
+        path, wanted = f"/api/v1/projects/{project}/subjects", " ".join(name.split())
+        for row in self.rows(path):
+            if row["name"] == wanted:
+                return row
+        made: Mapping[str, Any] = self.call("POST", path, json={"id": str(new_id()), "name": name})
+        return made
+
+    def check_wish(self, protocol: str, parameters: Mapping[str, int]) -> None:
+        """Whether the platform's published protocols allow such a trial; BadInput names the field and its remedy.
+
+        Whole numbers within the bounds of the protocol's own schema: what the platform itself will ask for.
+        """
+        known = {row["code"]: row for row in self.call("GET", "/api/v1/protocols")}
+        if protocol not in known:
+            names = ", ".join(sorted(known)) or "none"
+            remedy = Text(N_("Known here: {names}."), {"names": names})
+            raise BadInput(
+                N_("--protocol: there is no protocol “{name}”."), field="protocol", remedy=remedy, name=protocol
+            )
+        rules = known[protocol]["definition"]["parameters"]["properties"]
+        for name, value in parameters.items():
+            _check_parameter(name, value, rules)
 
     def ask(self, version: str, **more: Any) -> Mapping[str, Any]:
         """Ask for a trial of a subject version under the newest protocol."""
@@ -148,6 +177,20 @@ class Client:
     def evidence_file(self, digest: str) -> bytes:
         """The evidence file as its signers left it."""
         return self.raw("GET", f"/api/v1/evidence/{digest}/file").content
+
+
+def _check_parameter(name: str, value: int, rules: Mapping[str, Any]) -> None:
+    if name not in rules:
+        raise BadInput(
+            N_("--parameter: the protocol has no parameter “{name}”."), field="parameter", name=name,
+            remedy=Text(N_("Use one of: {names}."), {"names": ", ".join(sorted(rules))}),
+        )  # fmt: skip
+    low, high = rules[name]["minimum"], rules[name]["maximum"]
+    if not low <= value <= high:
+        raise BadInput(
+            N_("--parameter {name}={value} is outside what the protocol allows."), field="parameter", name=name,
+            value=value, remedy=Text(N_("Give a whole number from {low} to {high}."), {"low": low, "high": high}),
+        )  # fmt: skip
 
 
 def refusal_of(answer: httpx.Response) -> DomainError:

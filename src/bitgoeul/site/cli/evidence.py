@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .output import Out, bad_input, json_option
+from .output import BAD_INPUT, BadInput, Out, bad_input, json_option
 from .user import client_for, remote_options
+
+if TYPE_CHECKING:
+    from bitgoeul.kernel.signing import PublicKey
 
 EVIDENCE_BYTES_MAX = 4 * 2**20
 
@@ -19,7 +23,9 @@ def evidence() -> None:
 
 
 @evidence.command("verify")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path)
+)
 @click.option(
     "--key",
     "key",
@@ -28,26 +34,41 @@ def evidence() -> None:
     help="The centre's public key (PEM).",
 )
 @json_option
-def verify(file: Path, key: Path, as_json: bool) -> None:
-    """Check FILE offline; exit 0 valid, 1 refused (the failed check is named), 2 unreadable."""
+def verify(files: tuple[Path, ...], key: Path, as_json: bool) -> None:
+    """Check each FILE offline; exit 0 valid, 1 refused (the failed check is named), 2 unreadable.
+
+    Of several files the worst status wins.
+    """
     # Pure modules only: an officer's machine has neither the database nor the settings of the centre.
     from bitgoeul.kernel.signing import UnusableKey, public_key
-    from bitgoeul.trials.verify import verify_evidence
 
-    data, pem = _contents(file), _contents(key)
     try:
-        trusted = public_key(pem)
+        trusted = public_key(_contents(key))
     except UnusableKey as refusal:
         raise bad_input(f"{key}: {refusal.text}") from None
-    out, result = Out(as_json), verify_evidence(data, [trusted])
-    if as_json:
+    out = Out(as_json)
+    raise click.exceptions.Exit(max([_verify(file, trusted, out) for file in files]))
+
+
+def _verify(file: Path, trusted: PublicKey, out: Out) -> int:
+    """Say what holds of one file; its exit status."""
+    from bitgoeul.trials.verify import verify_evidence
+
+    try:
+        data = _contents(file)
+    except BadInput as refusal:
+        out.row({"file": str(file), "valid": False, "failed": "readable"}, f"{file}: unreadable")
+        refusal.show()
+        return BAD_INPUT
+    result = verify_evidence(data, [trusted])
+    if out.as_json:
         out.row({"file": str(file), **result.to_json()}, "")
     else:
         for check in result.checks:
             out.note(f"{'ok      ' if check.passed else 'REFUSED '} {check.name}: {check.text}")
         refused = result.failed.name if result.failed else ""
         out.note(f"{file}: valid" if result.valid else f"{file}: refused ({refused})")
-    raise click.exceptions.Exit(result.exit_status)
+    return result.exit_status
 
 
 def _contents(path: Path) -> bytes:
@@ -74,7 +95,12 @@ def export(digest: str, target: Path | None, url: str | None, as_json: bool) -> 
     if str(path) == "-":
         sys.stdout.buffer.write(data)
         return
-    path.write_bytes(data)
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise bad_input(
+            f"--to: {path} cannot be written: {error.strerror}. Name a file in a directory you may write to, or -"
+        ) from None
     Out(as_json).row({"digest": digest, "file": str(path), "bytes": len(data)}, f"{path} ({len(data)} bytes)")
 
 

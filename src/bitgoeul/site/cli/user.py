@@ -126,7 +126,7 @@ def job_submit(
             "limits": limits,
             "devices": {key: whole(value) for key, value in map(pair, devices)},
             "outputs": list(outputs),
-            "files": {path.name: path.read_text(encoding="utf-8") for path in files},
+            "files": {path.name: text_of(path) for path in files},
         }
         made = client.call("POST", "/api/v1/jobs", json=body)
     held = ", ".join(f"{amount} {unit}" for unit, amount in made["held"].items())
@@ -206,22 +206,35 @@ def trial_run(
     url: str | None,
     as_json: bool,
 ) -> None:
-    """Hand FILE in as a subject and have it measured; exit 1 unless it passed."""
+    """Hand FILE in as a subject and have it measured; exit 1 unless it passed.
+
+    A subject of this name is taken up again; the file becomes its next version unless it already is one.
+    """
     with client_for(url) as client:
+        wanted = {key: whole(value) for key, value in map(pair, parameters)}
+        # A subject cannot be taken back: whatever is wrong with the wish is said before one is handed in.
+        client.check_wish(protocol, wanted)
         version = client.hand_in(
-            project=client.project(project), name=name or file.stem, filename=file.name, data=file.read_bytes()
+            project=client.project(project), name=name or file.stem, filename=file.name, data=bytes_of(file)
         )
-        made = client.ask(
-            version["id"],
-            protocol=protocol,
-            visibility="public" if public else "private",
-            parameters={key: whole(value) for key, value in map(pair, parameters)},
-        )
+        visibility = "public" if public else "private"
+        made = client.ask(version["id"], protocol=protocol, visibility=visibility, parameters=wanted)
         Out(as_json).note(f"Trial {made['id']} of {version['subject_name']} is {made['state']}.")
         if no_wait:
             _tell_trial(made, as_json)
             return
         _tell_trial(_wait(client, made["id"]), as_json)
+
+
+def bytes_of(path: Path) -> bytes:
+    """What stands in FILE; an empty file is refused."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise bad_input(f"FILE: {path} cannot be read: {error.strerror}") from None
+    if not data:
+        raise bad_input(f"FILE: {path} is empty. Name the file of a model.")
+    return data
 
 
 def _wait(client: Client, trial_id: str) -> Mapping[str, Any]:
@@ -252,6 +265,19 @@ def _tell_trial(row: Mapping[str, Any], as_json: bool) -> None:
     Out(as_json).row(row, "\n".join([*lines, head]))
     failed = row["outcome"] not in (None, "PASSED", "WARNED")
     raise click.exceptions.Exit(FINDINGS if failed else 0)
+
+
+def text_of(path: Path) -> str:
+    """What stands in a text file; the API carries a job's files as text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise bad_input(
+            f"--file: {path} is not text in UTF-8."
+            " Only text goes with a job; hand a model in with bitgoeul trial run."
+        ) from None
+    except OSError as error:
+        raise bad_input(f"--file: {path} cannot be read: {error.strerror}") from None
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,9 @@ RESULT_KEYS = ("trial", "verdict", "evidence", "key", "charged", "refused")
 
 class Broken(Exception):
     """Something of the journey did not hold; says what was expected and what was there."""
+
+
+EXPECTED = (Broken, PageFault, DomainError, httpx.HTTPError)
 
 
 @dataclass
@@ -69,9 +73,11 @@ class Run:
             started = time.monotonic()
             try:
                 note = step.act(self.told)
-            except (Broken, PageFault, DomainError, httpx.HTTPError) as fault:
+            except Exception as fault:  # noqa: BLE001 - whatever stops a step, `--json` ends with its object
                 self.seconds[step.name] = round(time.monotonic() - started, 3)
-                self._say(f"did not hold.\n         {fault or type(fault).__name__}")
+                self._say(f"did not hold.\n         {str(fault) or type(fault).__name__}")
+                if not isinstance(fault, EXPECTED):
+                    traceback.print_exc()
                 return False
             self.seconds[step.name] = round(time.monotonic() - started, 3)
             self._say(f"{note or 'done'} ({self.seconds[step.name]:.1f} s)")
@@ -155,13 +161,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     print("\nA company's way through the platform", file=out, flush=True)
     ok = run.go()
-    result = run.result(ok)
     if ok:
-        keep_result(given.home, {**result, "people": journey.people})
-        lines = closing_lines(result, given.url, journey.people, stays=given.stays)
-        print(
-            f"\nAll of it held, in {time.monotonic() - started:.0f} s.\n", *lines, sep="\n", file=out, flush=True
-        )
+        ok = _finish(run, given, journey.people, time.monotonic() - started)
     if given.json:
-        print(json.dumps(result, ensure_ascii=False), flush=True)
+        print(json.dumps(run.result(ok), ensure_ascii=False, default=str), flush=True)
     return 0 if ok else 1
+
+
+def _finish(run: Run, given: argparse.Namespace, people: list[str], seconds: float) -> bool:
+    """Note and tell a journey that held; False when it cannot be noted, for the next start would repeat it."""
+    result = run.result(True)
+    try:
+        keep_result(given.home, {**result, "people": people})
+        lines = closing_lines(result, given.url, people, stays=given.stays)
+        print(f"\nAll of it held, in {seconds:.0f} s.\n", *lines, sep="\n", file=run.out, flush=True)
+    except Exception:  # noqa: BLE001 - as above
+        traceback.print_exc()
+        return False
+    return True

@@ -89,6 +89,16 @@ def without_common_ends(texts: list[str]) -> list[str]:
     return [" ".join(each) for each in words]
 
 
+def values_on(page: Page) -> dict[str, int]:
+    """The values that lead to their figures, as a reader of the page sees them: "1,024 trials" is 1024."""
+    found = {}
+    for address, words in page.links:
+        code, value = re.search(r"/figures/([\w-]+)/$", address), re.match(r"\d[\d,]*(?=\s|$)", words)
+        if code and value:
+            found[code[1]] = int(value[0].replace(",", ""))
+    return found
+
+
 class Journey:
     """The people and what they carry: a founder, the operator's staff, and an officer who is not signed in."""
 
@@ -368,21 +378,37 @@ class Journey:
         name = f"숫자 인식 INT8 {self.tag}"
         until(lambda: name in self.officer.get("/board/").text, NEWS_SECONDS_MAX, "The board does not show INT8.")
         code = until(lambda: self._figure_with(told["digest"]), NEWS_SECONDS_MAX, "No figure counts the evidence.")
-        value = self.api.call("GET", f"/api/v1/figures/{code}")["verified"]["value"]
-        before = told["figures"].get(code, 0)
+        value, before = self._figures()[code], told["figures"].get(code, 0)
         check(value >= before + 1, f"The figure {code} was {before} and is {value}.")
-        check(str(value) in self.officer.get("/").text, f"The front page does not show {value}.")
+        check(code in self._on_the_front_page(), f"The front page does not show the figure {code}.")
         return f"{code}: {before} → {value}"
 
     def look(self, told: Told) -> str:
         """Before anything: what the public figures say now."""
-        told["figures"] = {
-            figure["code"]: figure["verified"]["value"]
-            for figure in self.api.call("GET", "/api/v1/figures")
-            if figure["verified"]
-        }
-        self.officer.get("/")
-        return f"{len(told['figures'])} figures verified here"
+        told["figures"] = self._figures()
+        values = ", ".join(f"{code} {value}" for code, value in told["figures"].items())
+        return f"verified here: {values or 'nothing is counted'}"
+
+    def _figures(self) -> dict[str, int]:
+        """The verified values of the API; those that the front page shows must be the same."""
+        told: dict[str, int] = {}
+        shown: dict[str, int] = {}
+
+        def agree() -> bool:
+            rows = self.api.call("GET", "/api/v1/figures")
+            told.clear()
+            told.update({row["code"]: row["verified"]["value"] for row in rows if row["verified"]})
+            shown.clear()
+            shown.update(self._on_the_front_page())
+            return shown.items() <= told.items()
+
+        # Somebody else's evidence may be counted between two looks; it is not between many.
+        until(agree, NEWS_SECONDS_MAX, "The front page and the API disagree on the figures.")
+        return told
+
+    def _on_the_front_page(self) -> dict[str, int]:
+        """The verified value beside each figure of the front page, by the figure's code."""
+        return values_on(self.officer.get("/"))
 
     def _figure_with(self, digest: str) -> str:
         for code in self.api.call("GET", "/api/v1/figures"):
