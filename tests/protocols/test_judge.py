@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -220,3 +221,12 @@ def test_percentiles_are_nearest_rank():
     assert [percentile(list(range(1, 101)), p) for p in (10, 500, 990, 1000)] == [1, 50, 99, 100]
     with pytest.raises(ValueError, match="no values"):
         percentile([], 500)
+
+
+def test_values_and_limits_are_numbers_with_units_and_no_words_of_one_language(record, definition):
+    reasons = judge(record, definition, 2).reasons
+    (runs,) = [(reason.value, reason.limit) for reason in reasons if reason.check == "SingleStream.valid"]
+    assert runs == ("1", "3")
+    for reason in reasons:
+        if reason.check != "engine":  # names of packages
+            assert not re.search(r"[A-Za-z]{2,}", f"{reason.value or ''} {reason.limit or ''}"), reason

@@ -17,6 +17,7 @@ from bitgoeul.resources import facade as resources
 from bitgoeul.trials import facade as trials
 from bitgoeul.trials.errors import NameTaken, SameVersion, SubjectFileRefused, TooManyTrials, UnknownProtocol
 from bitgoeul.trials.models import Judgement, ProtocolVersion, Trial
+from bitgoeul.trials.statement import RecordNotUsable, notes_of
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,12 @@ def failed(view):
 
 def see(owner, view):
     return trials.trial(actor=owner, trial_id=view.id)
+
+
+def said_of(owner, view):
+    """The predicate of the statement that was signed over a trial."""
+    told = loads_strict(trials.evidence_file(actor=owner, digest=view.evidence_digest))
+    return loads_strict(Envelope.from_json(told["envelope"]).payload)["predicate"]
 
 
 def test_ara_brings_a_subject_bora_adds_a_version_chan_sees_nothing(owner, bora, chan, project, subject):
@@ -282,12 +289,33 @@ def test_the_same_bytes_under_another_name_go_on_counting(
     second = request_trial(subject_version_id=again.id)
     assert (first.attempt, second.attempt) == (1, 2)
     finish(second, true_record(second, protocol))
-    signed = see(owner, second)
-    told = loads_strict(trials.evidence_file(actor=owner, digest=signed.evidence_digest))
-    said = loads_strict(Envelope.from_json(told["envelope"]).payload)["predicate"]
+    said = said_of(owner, see(owner, second))
     counted = [reason["value"] for reason in said["verdict"]["reasons"] if reason["check"] == "attempts"]
     assert (said["attempt"], counted) == (2, ["2"])
     assert [view.id for view in trials.attempts_of(see(owner, first))] == [second.id, first.id]
+
+
+def test_what_is_said_beside_a_result_comes_from_the_protocol_and_the_target_in_both_languages(
+    owner, protocol, request_trial, true_record, finish
+):
+    view = request_trial()
+    finish(view, true_record(view, protocol))
+    notes = said_of(owner, see(owner, view))["notes"]
+    assert notes == protocol.definition["notes"] + protocol.definition["targets"]["onnx"]["notes"]
+    assert [note["ko"] for note in notes[:2]] == ["KOLAS 공인성적서가 아님", "LoadGen 측정, MLPerf 결과 아님"]
+    assert [note["en"] for note in notes] == [
+        "Not a KOLAS accredited test report",
+        "Measured with LoadGen; not an MLPerf result",
+        "A software target on one CPU was measured; no NPU was measured",
+    ]
+
+
+def test_another_target_says_something_else(protocol):
+    definition = dict(protocol.definition, targets={"npu": {"notes": [{"ko": "가", "en": "a"}]}, "mute": {}})
+    assert [note.en for note in notes_of(definition, "npu")][-1] == "a"
+    assert not any("CPU" in note.en for note in notes_of(definition, "npu"))
+    with pytest.raises(RecordNotUsable):
+        notes_of(definition, "mute")
 
 
 def test_the_database_refuses_a_second_first_attempt(request_trial):

@@ -21,7 +21,7 @@ from bitgoeul.kernel.canonical import loads_strict
 from bitgoeul.kernel.clock import parse_rfc3339
 from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.signing import Envelope
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.text import Label, Text
 from bitgoeul.web.facade import add_error
 
 from . import evidence as services
@@ -72,6 +72,7 @@ def verify_result(request: HttpRequest, digest: str) -> HttpResponse:
         "evidence": view,
         "own": queries.belongs(actor, view),
         "statement": statement,
+        "notes": [Label(**note).in_language(_language()) for note in statement["predicate"]["notes"]],
         "reasons": [present.Gate(present.check_title(one.check), one) for one in _reasons(statement)],
         "started_at": parse_rfc3339(statement["predicate"]["started_at"]),
         "ended_at": parse_rfc3339(statement["predicate"]["ended_at"]),

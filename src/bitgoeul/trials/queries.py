@@ -164,9 +164,7 @@ def attempts(*, project_id: UUID, subject_digest: str, protocol_digest: str) -> 
 
     The file is named by its SHA-256: the same bytes under another name, or as another version, go on counting.
     """
-    last = Trial.objects.filter(
-        project_id=project_id, subject_digest=subject_digest, protocol_id=protocol_digest
-    )
+    last = Trial.objects.filter(project_id=project_id, subject_digest=subject_digest, protocol_id=protocol_digest)
     return last.order_by("-attempt").values_list("attempt", flat=True).first() or 0
 
 

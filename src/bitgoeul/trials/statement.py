@@ -16,7 +16,7 @@ from bitgoeul.kernel.canonical import canonical_bytes, digest, sha256_hex
 from bitgoeul.kernel.clock import rfc3339
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.signing import Envelope, Signer
-from bitgoeul.kernel.text import N_
+from bitgoeul.kernel.text import N_, Label
 
 from .ports import Verdict
 
@@ -28,12 +28,6 @@ FILE_BYTES_MAX = 1024 * 1024
 GENESIS = "0" * 64
 RUNNER = "runner"
 REVIEWER = "reviewer"
-
-NOTES = (
-    "KOLAS 공인성적서가 아님",
-    "LoadGen 측정, MLPerf 결과 아님",
-    "한 CPU에서 돌린 소프트웨어 대상을 측정함, NPU를 측정하지 않음",
-)
 
 
 class RecordNotUsable(BadInput):
@@ -67,8 +61,8 @@ class TrialFacts:
     verdict: Verdict
     issued_at: datetime
     centre: str
+    notes: Sequence[Label]
     evidence_class: str = "bench"
-    notes: Sequence[str] = NOTES
 
 
 def build_statement(
@@ -92,7 +86,7 @@ def build_statement(
             "environment": {"sha256": digest(record["environment"])},
             "issued_at": rfc3339(facts.issued_at),
             "log": {"sequence": log.sequence, "previous": log.previous},
-            "notes": list(facts.notes),
+            "notes": [{"ko": note.ko, "en": note.en} for note in facts.notes],
             "parameters": record["parameters"],
             "protocol": {
                 "name": facts.protocol_name,
@@ -109,6 +103,17 @@ def build_statement(
             "verdict": verdict_json(facts.verdict),
         },
     }
+
+
+def notes_of(definition: Mapping[str, Any], subject_kind: str) -> tuple[Label, ...]:
+    """What must be said beside every result of this protocol on this kind's target: its own notes, the target's.
+
+    Raises RecordNotUsable when the protocol's data says nothing, not even that there is nothing to say (``[]``).
+    """
+    target = definition.get("targets", {}).get(subject_kind, {})
+    if "notes" not in definition or "notes" not in target:
+        raise RecordNotUsable(N_("The protocol does not say what must stand beside its results."))
+    return tuple(Label(ko=note["ko"], en=note["en"]) for note in (*definition["notes"], *target["notes"]))
 
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:

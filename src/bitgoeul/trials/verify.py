@@ -300,9 +300,12 @@ def _statement(state: _State) -> bool:
     if statement["_type"] != STATEMENT_TYPE or statement["predicateType"] != PREDICATE_TYPE:
         return False
     state.statement = statement
-    return _has(statement["predicate"], PREDICATE)
+    return _has(statement["predicate"], PREDICATE) and all(
+        _has(note, NOTE) for note in statement["predicate"]["notes"]
+    )
 
 
+NOTE: Mapping[str, type] = {"ko": str, "en": str}
 PREDICATE: Mapping[str, type] = {
     "attempt": int,
     "centre": str,

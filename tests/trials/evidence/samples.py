@@ -9,7 +9,7 @@ from typing import Any
 
 from bitgoeul.kernel.canonical import canonical_bytes, sha256_hex
 from bitgoeul.kernel.signing import Envelope, FileKey, Signer
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.text import Label, Text
 from bitgoeul.trials.ports import Outcome, Reason, Verdict
 from bitgoeul.trials.statement import (
     GENESIS,
@@ -22,6 +22,7 @@ from bitgoeul.trials.statement import (
 
 SUBJECT = sha256_hex(b"a model")
 PROTOCOL = sha256_hex(b"a protocol")
+NOTES = (Label("KOLAS 공인성적서가 아님", "Not a KOLAS accredited test report"),)
 Path = tuple[str | int, ...]
 
 
@@ -64,6 +65,7 @@ def facts(**changes: Any) -> TrialFacts:
         "verdict": verdict(),
         "issued_at": datetime(2026, 11, 20, 5, 3, 20, tzinfo=UTC),
         "centre": "빛고을 (예시)",
+        "notes": NOTES,
     }
     return TrialFacts(**{**values, **changes})
 

@@ -150,10 +150,14 @@ def test_the_one_file_verifier_works_offline(client: Any, issue: Any, tmp_path: 
         page.on("request", lambda request: asked.append(request.url))
         page.goto(file.as_uri())
         assert "진본입니다" in outcome(page, "valid")
+        assert "KOLAS 공인성적서가 아님" in page.locator('[data-part="facts"]').inner_text()
         assert page.locator('[data-part="fingerprint"]').inner_text() == view.keyid
         assert page.locator('[data-part="digest"]').inner_text() == view.digest
         page.get_by_role("button", name="English").click()
         page.get_by_text("Genuine: all").wait_for()
+        facts = page.locator('[data-part="facts"]').inner_text()
+        assert "Not a KOLAS accredited test report" in facts
+        assert "KOLAS 공인성적서가 아님" not in facts
         page.get_by_role("button", name="Flip one byte").click()
         assert "Refused" in outcome(page, "refused")
         page.get_by_role("button", name="Restore the file").click()

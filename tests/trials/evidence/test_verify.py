@@ -110,6 +110,8 @@ SIGNED_NONSENSE = [
     ("statement", lambda said: {**said, "extra": 1}),
     ("statement", lambda said: _predicate(said, attempt=True)),
     ("statement", lambda said: {k: v for k, v in said.items() if k != "subject"}),
+    ("statement", lambda said: _predicate(said, notes=["KOLAS 공인성적서가 아님"])),
+    ("statement", lambda said: _predicate(said, notes=[{"ko": "공인 아님"}])),
     ("signers", lambda said: _predicate(said, signers=[])),
     ("signers", lambda said: _predicate(said, signers=[{**said["predicate"]["signers"][0], "keyid": "0" * 64}])),
     ("signers", lambda said: _predicate(said, signers=[{**said["predicate"]["signers"][0], "algorithm": "rsa"}])),

@@ -29,7 +29,7 @@ from ..evidence_types import Audience, Visibility
 from ..models import Judgement, Trial
 from ..plugins import plugin
 from ..ports import Outcome, Reason, Verdict
-from ..statement import RECORD_BYTES_MAX, RecordNotUsable, TrialFacts
+from ..statement import RECORD_BYTES_MAX, RecordNotUsable, TrialFacts, notes_of
 from ..states import BEFORE_A_RECORD, TrialState
 from ..types import TrialView, verdict_to_json
 
@@ -185,9 +185,9 @@ def _keep(row: Trial, verdict: Verdict, attempts: int, *, actor: str, id: UUID |
     return judgement
 
 
-def _sign(row: Trial, record: Mapping[str, Any], judgement: Judgement, verdict: Verdict) -> None:
+def _facts(row: Trial, judgement: Judgement, verdict: Verdict) -> TrialFacts:
     version = row.subject_version
-    facts = TrialFacts(
+    return TrialFacts(
         trial_id=str(row.id),
         attempt=row.attempt,
         subject_name=f"{version.subject.name} v{version.number}",
@@ -198,7 +198,12 @@ def _sign(row: Trial, record: Mapping[str, Any], judgement: Judgement, verdict: 
         verdict=verdict,
         issued_at=judgement.judged_at,
         centre=settings.CENTRE,
+        notes=notes_of(row.protocol.definition, version.subject.kind),
     )
+
+
+def _sign(row: Trial, record: Mapping[str, Any], judgement: Judgement, verdict: Verdict) -> None:
+    version = row.subject_version
     organisations = tuple(UUID(one) for one in row.organisations)
     try:
         with transaction.atomic():
@@ -206,7 +211,7 @@ def _sign(row: Trial, record: Mapping[str, Any], judgement: Judgement, verdict: 
                 id=judgement.id,
                 project_id=version.subject.project_id,
                 subject_version_id=version.id,
-                facts=facts,
+                facts=_facts(row, judgement, verdict),
                 record=record,
                 audience=Audience(Visibility(row.visibility), organisations, row.embargo_until),
                 actor=JUDGE,

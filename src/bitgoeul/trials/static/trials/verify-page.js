@@ -92,7 +92,7 @@
       ["issued", predicate.issued_at],
       ["centre", predicate.centre],
       ["log", `#${predicate.log.sequence}`],
-      ["notes", predicate.notes.join(" · ")],
+      ["notes", predicate.notes.map((note) => note[language] || note.en).join(" · ")],
     ];
     for (const [key, value] of rows) {
       const row = element("div");

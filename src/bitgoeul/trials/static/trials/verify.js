@@ -256,7 +256,8 @@ const EvidenceVerifier = (() => {
       if (statement._type !== STATEMENT_TYPE || statement.predicateType !== PREDICATE_TYPE) return false;
       state.statement = statement;
       state.predicate = statement.predicate;
-      return has(statement.predicate, PREDICATE);
+      return has(statement.predicate, PREDICATE) &&
+        statement.predicate.notes.every((note) => has(note, { ko: "str", en: "str" }));
     },
 
     signers(state) {
