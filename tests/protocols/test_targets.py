@@ -120,3 +120,35 @@ def test_the_hop_costs_something_and_is_measured():
 )  # fmt: skip
 def test_a_bad_program_is_named(tmp_path, answer, setup, fault):
     assert fault_of(pipe.TARGET, subjects.program(tmp_path / "p.py", answer, setup)) is fault
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("Load model from /home/ara/jobs/7/work/subject.bin failed", "Load model from the file failed"),
+        ("open('/srv/var/x.bin'): no", "open('the file'): no"),
+        ("file=/srv/var/x.bin:12", "file=the file:12"),
+        ("/onnxruntime_src/core/model.cc:179 Model(", "the file:179 Model("),
+        ("running MatMul node. Name:'/fc1/MatMul'", "running MatMul node. Name:'/fc1/MatMul'"),
+        ("Node (/fc1/MatMul) and/or/not https://onnx.ai/docs 1 / 2", None),
+    ],
+)
+def test_a_detail_tells_no_path_of_the_machine(told, kept):
+    assert SubjectFault(Fault.CRASHED, told).detail == (kept or told)
+
+
+def test_a_working_directory_with_a_space_is_not_told(tmp_path, monkeypatch):
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert SubjectFault(Fault.CRASHED, f"in {folder}/work/subject.bin: no").detail == "in the file: no"
+
+
+@pytest.mark.parametrize("data", [b"\x00", b"not a model", b"PK\x03\x04zip"])
+def test_a_file_that_is_no_model_is_told_of_without_its_place(tmp_path, data):
+    path = tmp_path / "subject.bin"
+    path.write_bytes(data)
+    with pytest.raises(SubjectFault) as caught:
+        onnx_cpu.TARGET.open(path, SAMPLES, CONTRACT)
+    assert str(tmp_path) not in caught.value.detail
+    assert "subject.bin" not in caught.value.detail

@@ -6,6 +6,7 @@ A **target** (named in a protocol's definition as ``module:object``) runs a subj
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -140,13 +141,34 @@ class Fault(StrEnum):
     MALFORMED = "malformed"
 
 
+THE_FILE = "the file"
+# Two parts or more after a slash that begins a word. Names of a model's own nodes look alike and stay.
+_PATH = re.compile(r"(?<![\w.~/])(?<!Name:')(?<!Node \()(?:/[^\s/:;,'\"()\[\]<>]+){2,}/?")
+
+
+def without_paths(text: str) -> str:
+    """``text`` with “the file” for every absolute path: what is signed tells nothing of the machine's folders.
+
+    The working directory and the home directory are replaced whatever characters they have.
+    """
+    for place in (str(Path.cwd()), str(Path.home())):
+        if len(place) > 1:
+            text = re.sub(re.escape(place) + r"(?![\w.-])(?:/[^\s/:;,'\"()\[\]<>]+)*/?", THE_FILE, text)
+    return _PATH.sub(THE_FILE, text)
+
+
+def one_line(text: str) -> str:
+    """A detail as it stands in a record: one line of at most 400 characters, without paths."""
+    return " ".join(without_paths(text).split())[:400]
+
+
 class SubjectFault(Exception):
-    """The subject did something that ends its trial: a fault and one line of detail, never a traceback."""
+    """The subject did something that ends its trial: a fault and one line of detail, never a traceback or path."""
 
     def __init__(self, fault: Fault, detail: str) -> None:
         super().__init__(f"{fault}: {detail}")
         self.fault = fault
-        self.detail = " ".join(detail.split())[:400]
+        self.detail = one_line(detail)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from bitgoeul.protocols.inference.harness.loadgen import ACCURACY, DETAIL, SEEDS
 from bitgoeul.protocols.inference.harness.step import FAULT_STATUS
 from bitgoeul.protocols.inference.plugin import LOGS_FILE, RECORD_FILE
 from bitgoeul.protocols.inference.record import EDGES_NS, SCHEMA, bitmap
-from bitgoeul.trials.ports import Fault
+from bitgoeul.trials.ports import Fault, one_line
 
 WATCH_SECONDS = 0.05
 SCENARIO_WALL_EXTRA_MS = 30_000
@@ -42,7 +42,7 @@ class Stopped(Exception):
 
     def __init__(self, party: str, code: str, step: str, detail: str) -> None:
         super().__init__(f"{party} {code} in {step}: {detail}")
-        self.finding = {"party": party, "code": code, "step": step, "detail": " ".join(detail.split())[:400]}
+        self.finding = {"party": party, "code": code, "step": step, "detail": one_line(detail)}
 
 
 @dataclass
