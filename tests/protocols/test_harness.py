@@ -83,6 +83,8 @@ def test_a_bad_model_ends_by_name(run_trial, tmp_path, make, check):
     assert time.monotonic() - started < BOUND_SECONDS
     assert (ran.status, ran.verdict.outcome, failed(ran.verdict)) == (0, Outcome.FAILED, [check])
     assert processes_under(ran.folder) == []
+    kept = (ran.folder / "record.json").read_text(encoding="utf-8")
+    assert not [place for place in (str(ran.folder), str(Path.home()), "subject.bin failed") if place in kept]
 
 
 @pytest.mark.slow
