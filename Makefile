@@ -6,7 +6,7 @@ PYTEST := $(PY) -m pytest -q
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never .venv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types imports migrations templates messages test test-all fix lock texts states bench soak dev
+.PHONY: help setup check format lint types imports migrations templates messages test test-all fix lock texts reference bench soak dev
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ lock: ## Renew requirements/*.txt and package-lock.json
 texts: ## Collect texts into the rooms' catalogues
 	$(PY) tools/messages.py update
 
-states: ## Write docs/reference/states.md from the state tables
+reference: ## Write docs/reference/states.md and openapi.json from the code
 	$(PY) tools/reference.py
 
 bench: ## Measurements under bench/, one JSON line each

@@ -6,6 +6,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from bitgoeul.site.env import PREFIX, Env
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -27,8 +29,19 @@ def test_links_between_pages_lead_somewhere():
     assert broken == []
 
 
-def test_the_page_of_states_is_what_the_code_does():
+@pytest.fixture
+def reference():
     sys.path.insert(0, str(DOCS.parent / "tools"))
     import reference
 
-    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run `make states`"
+    return reference
+
+
+def test_the_page_of_states_is_what_the_code_does(reference):
+    assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run `make reference`"
+
+
+def test_the_published_interface_changes_only_on_purpose(reference):
+    assert reference.OPENAPI.read_text(encoding="utf-8") == reference.openapi(), (
+        "run `make reference` and read the diff"
+    )
