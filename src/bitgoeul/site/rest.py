@@ -26,15 +26,23 @@ class UnstorableText(BadInput):
     code = "unstorable_text"
 
 
+class NoObject(BadInput):
+    """The input is JSON, but not an object with named fields."""
+
+    code = "no_object"
+
+
 class StrictParser(Parser):
     """JSON that two readers cannot understand differently, and only text that every database can keep."""
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         """The body's value; raises DomainError, which ``plain`` turns into the answer."""
         value = loads_strict(request.body)
+        if not isinstance(value, dict):
+            raise NoObject
         if _holds_nul(value):
             raise UnstorableText
-        return value  # type: ignore[no-any-return]
+        return value
 
 
 def _holds_nul(value: object) -> bool:

@@ -137,6 +137,8 @@ def evidence(request: HttpRequest, digest: str) -> HttpResponse:
     audience = AudienceForm(initial=AudienceForm.initial_of(view))
     invalidation = InvalidationForm()
     if request.method == "POST":
+        verb = "invalidate_evidence" if "reason" in request.POST else "publish_evidence"
+        accounts.require(actor=actor, verb=f"trials.{verb}", thing=queries.thing(view))
         if "reason" in request.POST:
             invalidation = InvalidationForm(request.POST)
             done = _invalidate(actor, view, invalidation)
@@ -160,8 +162,6 @@ def _change(actor: accounts.Actor, view: EvidenceView, form: AudienceForm) -> st
             seen_version=form.cleaned_data["seen_version"],
         )
     except DomainError as error:
-        if error.status in (403, 404):
-            raise
         add_error(form, error)
         return None
     return gettext("Who sees the evidence is decided.")
@@ -173,8 +173,6 @@ def _invalidate(actor: accounts.Actor, view: EvidenceView, form: InvalidationFor
     try:
         services.invalidate(actor=actor, digest=view.digest, reason=form.cleaned_data["reason"])
     except DomainError as error:
-        if error.status in (403, 404):
-            raise
         add_error(form, error)
         return None
     return gettext("The evidence is invalidated.")
