@@ -1,0 +1,62 @@
+"""The world of `portal_world`, built once a module inside one transaction that is rolled back after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from portal_world import build
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker, tmp_path_factory):
+    """Ara's company with everything in it, Bora on her team; Chan's company beside it; Dami's is named once."""
+    from django.conf import settings
+    from django.db import transaction
+
+    home = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock(), transaction.atomic():
+        patch.setattr(settings, "KEYS", home / "keys")
+        patch.setattr(settings, "HEADS", home / "heads")
+        yield build()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def enter(world, db):
+    """A client of one of the people: ``enter("chan")``; ``enter("anonymous")`` has signed in as nobody."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    def go(name: str, **options: Any) -> Client:
+        client = Client(raise_request_exception=False, **options)
+        if name != "anonymous":
+            user = get_user_model().objects.get(pk=world.people[name])
+            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return go
+
+
+@pytest.fixture
+def ids(world):
+    """What stands for the names in the paths."""
+    return {
+        "project": world.project.id,
+        "subject": world.subject.id,
+        "version": world.version.id,
+        "trial": world.trials["private"].id,
+        "running": world.running.id,
+        "application": world.application.id,
+        "selected": world.selected.id,
+        "draft": world.draft.id,
+        "agreement": world.selected.agreement_id,
+        "digest": world.agreement_digest,
+        "allocation": world.allocation.id,
+        "company": world.company.id,
+        "protocol": world.protocol.digest,
+        "bora": world.people["bora"],
+        "figure": world.figure,
+        **world.evidence,
+    }
