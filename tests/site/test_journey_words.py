@@ -100,6 +100,30 @@ def a_journey(api_value, shown_value):
     return made
 
 
+def at_the_board(shown, values, before):
+    """What the last look says when evidence counts for all figures, which went from ``before`` to ``values``."""
+    made = object.__new__(steps.Journey)
+    made.tag = "tag"
+    made.api = SimpleNamespace(
+        call=lambda _method, _path: [{"code": c, "verified": {"value": v}} for c, v in values.items()],
+        rows=lambda _path: [{"evidence_digest": "d"}],
+    )
+    links = "".join(f'<a href="/figures/{code}/">{value} 건</a>' for code, value in shown.items())
+    html = f"<p>숫자 인식 INT8 tag</p>{links}"
+    answer = httpx.Response(200, text=html, request=httpx.Request("GET", "http://x/"))
+    made.officer = SimpleNamespace(get=lambda _path: Page(answer))
+    return made.board(journey.Told({"digest": "d", "figures": before}))
+
+
+def test_the_board_needs_a_figure_that_moved_in_public():
+    was = {"models": 1, "firms": 1}
+    assert at_the_board({"firms": 2}, {"models": 1, "firms": 2}, was) == "firms: 1 → 2"
+    with pytest.raises(journey.Broken, match="their values stay"):
+        at_the_board({"models": 1, "firms": 1}, was, was)
+    with pytest.raises(journey.Broken, match="the front page shows none"):
+        at_the_board({"models": 1}, {"models": 1, "firms": 2}, was)
+
+
 def test_looking_tells_the_true_values():
     told = journey.Told()
     assert a_journey(0, "0").look(told) == "verified here: chip-trials 0"

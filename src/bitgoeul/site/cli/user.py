@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 FOLLOW_SECONDS = 0.5
 TRIAL_SECONDS_MAX = 600
-# A trial that was judged PASSED or FAILED is signed a moment later; INVALID never is.
-TRIAL_ENDED = frozenset({"SIGNED", "JUDGED", "STOPPED"})
 
 
 def remote_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,7 +99,10 @@ def job() -> None:
 )
 @click.option("--device", "devices", multiple=True, metavar="NAME=COUNT", help="Devices to hold.")
 @click.option("--output", "outputs", multiple=True, help="A file to keep; missing makes the job fail.")
-@click.option("--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A text file (UTF-8) to place beside the program.",
+)  # fmt: skip
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
 @remote_options
 @json_option
@@ -237,9 +238,14 @@ def bytes_of(path: Path) -> bytes:
     return data
 
 
+def _ended(row: Mapping[str, Any]) -> bool:
+    """A trial that was judged is signed a moment later, unless it is INVALID: that is never signed."""
+    return row["state"] in ("SIGNED", "STOPPED") or (row["state"], row["outcome"]) == ("JUDGED", "INVALID")
+
+
 def _wait(client: Client, trial_id: str) -> Mapping[str, Any]:
     limit = time.monotonic() + TRIAL_SECONDS_MAX
-    while (row := client.trial(trial_id))["state"] not in TRIAL_ENDED:
+    while not _ended(row := client.trial(trial_id)):
         if time.monotonic() > limit:
             raise bad_input(
                 f"The trial has not ended after {TRIAL_SECONDS_MAX} s; see bitgoeul trial show {trial_id}"
