@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bitgoeul.kernel.canonical import sha256_hex
 from trials.evidence import samples
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "gwangju"
@@ -44,16 +45,18 @@ def issue(project, settings, tmp_path):
         outcome=trials.Outcome.PASSED,
         embargo_until=None,
         project_id=project.id,
+        model=None,
     ):
         number = models.Trial.objects.count() + 1
         protocol, _ = models.ProtocolVersion.objects.get_or_create(
-            digest=samples.PROTOCOL, defaults={"code": "inference", "version": "1.0", "definition": {}}
+            digest=samples.PROTOCOL, defaults={"code": "inference", "version": "1.0", "definition": {"title": "A protocol"}}
         )
+        file = sha256_hex(model or f"model {number}".encode())
         subject = models.Subject.objects.create(
             project_id=project_id, name=f"chip {number}", kind="onnx", created_by="test"
         )
         version = models.SubjectVersion.objects.create(
-            subject=subject, number=1, digest=samples.SUBJECT, size=7, filename="m.onnx", created_by="test"
+            subject=subject, number=1, digest=file, size=7, filename="m.onnx", created_by="test"
         )
         trial = models.Trial.objects.create(
             subject_version=version,
@@ -70,6 +73,7 @@ def issue(project, settings, tmp_path):
         facts = samples.facts(
             trial_id=str(trial.id),
             subject_name=f"chip {number} v1",
+            subject_digest=file,
             issued_at=now(),
             verdict=samples.verdict(outcome),
         )
@@ -78,7 +82,7 @@ def issue(project, settings, tmp_path):
             project_id=project_id,
             subject_version_id=version.id,
             facts=facts,
-            record=samples.record(trial_id=str(trial.id)),
+            record=samples.record(trial_id=str(trial.id), subject={"digest": file, "kind": "onnx"}),
             audience=trials.Audience(visibility, (), embargo_until),
             actor="system:judge",
         )

@@ -34,7 +34,10 @@ def test_a_figure_leads_down_to_the_check_of_each_digest(client, loaded, issue, 
     deliver()
     page = text_of(client.get("/figures/chip-trials/"))
     assert f"/verify/{evidence.digest}/" in page
-    assert "서명되어 공개된 유효한 증거의 수" in page
+    assert "같은 파일(SHA-256)은 여러 번 통과해도 하나로 셉니다." in page
+    assert "소프트웨어 타깃 포함" in page
+    for other in ("/figures/", "/"):
+        assert "소프트웨어 타깃 포함" in text_of(client.get(other))
     assert "2023/2024" in page
 
 
@@ -53,6 +56,7 @@ def test_in_english(client, loaded):
     page = text_of(client.get("/figures/chip-trials/", headers={"accept-language": "en"}))
     assert "AI chip demonstration" in page
     assert "Nothing counts yet" in page
+    assert "software targets included" in page
 
 
 def test_an_unknown_figure_is_not_found(client, loaded):

@@ -27,6 +27,7 @@ def facts(**changes):
         "verdict": "PASSED",
         "visibility": "public",
         "protocol": "inference",
+        "subject_digest": "b" * 64,
         "subject_version_id": new_id(),
         "project_id": new_id(),
         "organisation_id": new_id(),

@@ -83,10 +83,23 @@ class TestClaims:
         assert claim.evidence_digest == evidence.digest
         assert claim.rule_digest == facade.figure("chip-trials").verified.rule_digest
 
-    def test_a_second_piece_counts_as_a_trial_not_as_a_project(self, loaded, issue, deliver):
+    def test_a_second_model_counts_as_a_model_not_as_a_project(self, loaded, issue, deliver):
         issue(), issue()
         deliver()
         assert (value("chip-trials"), value("supported-projects")) == (2, 1)
+
+    def test_the_same_model_passed_twice_counts_once_until_neither_piece_holds(
+        self, loaded, issue, deliver, owner
+    ):
+        first, second = issue(model=b"the same bytes"), issue(model=b"the same bytes")
+        issue(model=b"others")
+        deliver()
+        assert value() == 2
+        assert len(facade.claims(figure_code="chip-trials").items) == 3
+        for evidence, left in ((first, 2), (second, 1)):
+            trials.withdraw(actor=owner, digest=evidence.digest)
+            deliver()
+            assert value() == left
 
     def test_another_project_of_the_same_organisation_is_the_same_organisation(
         self, loaded, issue, deliver, organisation, ara

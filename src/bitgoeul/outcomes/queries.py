@@ -21,13 +21,21 @@ class Counts(TypedDict):
     """What the counted claims of one figure come to."""
 
     evidence: int
+    subject: int
     subject_version: int
     project: int
     organisation: int
     at: datetime | None
 
 
-NOTHING: Counts = {"evidence": 0, "subject_version": 0, "project": 0, "organisation": 0, "at": None}
+NOTHING: Counts = {
+    "evidence": 0,
+    "subject": 0,
+    "subject_version": 0,
+    "project": 0,
+    "organisation": 0,
+    "at": None,
+}
 
 
 def current_figures() -> QuerySet[FigureVersion]:
@@ -55,6 +63,7 @@ def _counts() -> dict[str, Counts]:
         .values("claim__figure")
         .annotate(
             evidence=Count("id"),
+            subject=Count("claim__subject_digest", distinct=True),
             subject_version=Count("claim__subject_version_id", distinct=True),
             project=Count("claim__project_id", distinct=True),
             organisation=Count("claim__organisation_id", distinct=True),
@@ -69,6 +78,7 @@ def _counts() -> dict[str, Counts]:
         figure = row["claim__figure"]
         found[figure] = {
             "evidence": row["evidence"],
+            "subject": row["subject"],
             "subject_version": row["subject_version"],
             "project": row["project"],
             "organisation": row["organisation"],
@@ -105,6 +115,7 @@ def _verified(row: IndicatorVersion, counts: Counts) -> VerifiedValue:
     counted = indicator.rule.distinct
     values = {
         Counted.EVIDENCE: counts["evidence"],
+        Counted.SUBJECT: counts["subject"],
         Counted.SUBJECT_VERSION: counts["subject_version"],
         Counted.PROJECT: counts["project"],
         Counted.ORGANISATION: counts["organisation"],

@@ -195,6 +195,7 @@ def _claim(figure: str, facts: EvidenceFacts) -> VerifiedClaim:
         figure=figure,
         evidence_digest=facts.digest,
         trial_id=facts.trial_id,
+        subject_digest=facts.subject_digest,
         subject_version_id=facts.subject_version_id,
         project_id=facts.project_id,
         organisation_id=facts.organisation_id,

@@ -24,6 +24,7 @@ def facts_of(digests: Collection[str]) -> Mapping[str, EvidenceFacts]:
             verdict=str(view.verdict).upper(),
             visibility=str(view.visibility),
             protocol=view.protocol_name,
+            subject_digest=view.subject_digest,
             subject_version_id=view.subject_version_id,
             project_id=view.project_id,
             organisation_id=projects[view.project_id].organisation_id,

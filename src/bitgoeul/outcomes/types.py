@@ -34,6 +34,7 @@ class Counted(StrEnum):
     """What an indicator counts once: pieces of evidence, or the distinct things behind them."""
 
     EVIDENCE = "evidence"
+    SUBJECT = "subject"  # the file that was tried, by its SHA-256: under however many names, once
     SUBJECT_VERSION = "subject_version"
     PROJECT = "project"
     ORGANISATION = "organisation"
@@ -128,6 +129,7 @@ class EvidenceFacts:
     verdict: str
     visibility: str
     protocol: str
+    subject_digest: str
     subject_version_id: UUID
     project_id: UUID
     organisation_id: UUID

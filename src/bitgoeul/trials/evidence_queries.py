@@ -47,6 +47,7 @@ def _rows() -> QuerySet[Any, Any]:
         log_hash=Subquery(log.values("hash")[:1]),
         invalidated_at=Subquery(invalidation.values("at")[:1]),
         invalidated_because=Subquery(invalidation.values("reason")[:1]),
+        subject_digest=F("subject_version__digest"),
         titled=KeyTextTransform("title", "trial__protocol__definition"),
     ).values()
 
@@ -77,6 +78,7 @@ PLAIN = (
     "subject_version_id",
     "project_id",
     "subject_name",
+    "subject_digest",
     "protocol_name",
     "protocol_version",
     "attempt",

@@ -64,6 +64,7 @@ class EvidenceView:
     subject_version_id: UUID
     project_id: UUID
     subject_name: str
+    subject_digest: str
     protocol_name: str
     protocol_title: Text
     protocol_version: str

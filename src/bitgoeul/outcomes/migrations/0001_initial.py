@@ -86,6 +86,7 @@ class Migration(migrations.Migration):
                 ("figure", models.CharField(max_length=64)),
                 ("evidence_digest", models.CharField(max_length=64)),
                 ("trial_id", models.UUIDField()),
+                ("subject_digest", models.CharField(max_length=64)),
                 ("subject_version_id", models.UUIDField()),
                 ("project_id", models.UUIDField()),
                 ("organisation_id", models.UUIDField()),
