@@ -31,7 +31,13 @@ BAD_JSON = [
     b"", b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"a":1,"a":2}', b'{"a":NaN}', b"[" * 100_000,
     b'{"name":"\\ud800"}', b'{"name":"\\u0000"}', b'{"n":' + b"9" * 5000 + b"}",
 ]  # fmt: skip
-# A judgement and a token are new each time they are asked for, and a stop is written down each time.
+ACCOUNT_PAGES = [
+    "login/", "signup/", "logout/", "inactive/", "email/", "confirm-email/", "confirm-email/x:y/",
+    "password/change/", "password/set/", "password/reset/", "password/reset/key/1-x/", "password/reset/done/",
+    "reauthenticate/", "login/code/confirm/", "2fa/", "2fa/authenticate/", "2fa/totp/activate/",
+    "2fa/totp/deactivate/", "2fa/recovery-codes/", "2fa/recovery-codes/generate/",
+]  # fmt: skip
+# A token is new each time it is asked for: its secret is not kept.
 NOT_REPEATABLE = frozenset({"/api/v1/tokens"})
 
 
@@ -250,3 +256,16 @@ def test_a_page_without_a_refusal_is_not_taken_for_one(people, ids):
         answer = call(people["ara"], "GET", path, ids)
         answer.status_code = 400
         assert not says_why(answer, path), path
+
+
+@pytest.mark.parametrize("person", ["anonymous", "ara"])
+def test_the_sign_in_pages_take_anything(enter, ids, person, settings):
+    settings.ACCOUNT_RATE_LIMITS = {}
+    client, wrong = enter(person), []
+    fields = ("login", "email", "password", "password1", "password2", "display_name", "code", "oldpassword")
+    for name in ACCOUNT_PAGES:
+        path = f"/accounts/{name}"
+        wrong += faults_of(call(client, "GET", path, ids), path, "GET")
+        for text in ("\0x", "가" * 5000, "a@" + "b" * 400 + ".kr"):
+            wrong += faults_of(call(client, "POST", path, ids, body=dict.fromkeys(fields, text)), path, text)
+    assert wrong == []
