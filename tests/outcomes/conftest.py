@@ -49,7 +49,8 @@ def issue(project, settings, tmp_path):
     ):
         number = models.Trial.objects.count() + 1
         protocol, _ = models.ProtocolVersion.objects.get_or_create(
-            digest=samples.PROTOCOL, defaults={"code": "inference", "version": "1.0", "definition": {"title": "A protocol"}}
+            digest=samples.PROTOCOL,
+            defaults={"code": "inference", "version": "1.0", "definition": {"title": "A protocol"}},
         )
         file = sha256_hex(model or f"model {number}".encode())
         subject = models.Subject.objects.create(
