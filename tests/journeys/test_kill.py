@@ -5,6 +5,7 @@ SOAK_ROUNDS sets the number of rounds (`make soak`: 50).
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -18,12 +19,17 @@ import httpx
 import pytest
 
 from bitgoeul.kernel.errors import DomainError
+from bitgoeul.kernel.ids import new_id
 from bitgoeul.site.client import Client
 from bitgoeul.site.sign_in import token_by_person
 from installation import environment, processes_of, wait_for
 
 pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
+TRIALS = int(os.environ.get("SOAK_ROUNDS", "2"))
+TRIAL_SECONDS_MAX = 240
+# The supervisor waits longer before each new start of a child that keeps dying.
+KILLS_MAX = 8
 JOBS_PER_ROUND = 3
 CHILDREN = ("web", "worker", "follower")
 ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "REFUSED"}
@@ -108,6 +114,84 @@ def _charged_once(client, project, found, seed):
             total[unit] = total.get(unit, 0) + amount
     rows = wait_for(lambda: settled(client, project), 30)
     assert {row["unit"]: row["used"] for row in rows if row["used"]} == total, (seed, rows)
+
+
+COUNTED = """
+import django, json, sys; django.setup()
+from bitgoeul.outcomes.models import VerifiedClaim
+from bitgoeul.trials.models import Evidence, Judgement
+trial = sys.argv[1]
+print(json.dumps({
+    "judgements": list(Judgement.objects.filter(trial_id=trial).values_list("outcome", flat=True)),
+    "evidence": list(Evidence.objects.filter(trial_id=trial).values_list("digest", flat=True)),
+    "claims": list(VerifiedClaim.objects.filter(trial_id=trial).values_list("figure", "evidence_digest")),
+}))
+"""
+
+
+def test_a_trial_among_killed_processes_is_judged_signed_and_counted_once(stopped_installation, project):
+    installation = stopped_installation.start()
+    client = Client(installation.url, token_by_person(installation.url, "founder", 1))
+    model = (installation.home / "models" / "digits-int8.onnx").read_bytes()
+    version = client.hand_in(project=project, name="kill", filename="digits-int8.onnx", data=model)
+    seed = random.SystemRandom().getrandbits(32)
+    chance = random.Random(seed)
+    for _round in range(TRIALS):
+        wish = {"id": str(new_id()), "visibility": "public"}
+        insist(lambda wish=wish: client.ask(version["id"], **wish))
+        trial, killed = kill_while_it_runs(installation, client, wish["id"], chance)
+        _counted_once(installation, client, trial, (seed, killed, trial))
+    for name in ("ledger", "audit"):
+        done = installation.run(name, "verify", "--json")
+        assert done.returncode == 0, (seed, done.stdout)
+    assert wait_for(lambda: settled(client, project), 30)
+    assert installation.stop() == 0
+    assert processes_of(installation.home) == []
+
+
+def kill_while_it_runs(installation, client, trial_id, chance):
+    """Kill web, worker or follower every few moments until the trial is signed; the trial and who was killed."""
+    killed, limit = [], time.monotonic() + TRIAL_SECONDS_MAX
+    while not ended(trial := insist(lambda: client.trial(trial_id))):
+        assert time.monotonic() < limit, (killed, trial, installation.said()[-3000:])
+        if len(killed) < KILLS_MAX:
+            killed.append(chance.choice(CHILDREN))
+            installation.kill(killed[-1])
+        time.sleep(chance.uniform(0.2, 2.0))
+    return trial, killed
+
+
+def ended(trial):
+    """A trial that was judged is signed a moment later, unless it is INVALID."""
+    return trial["state"] in ("SIGNED", "STOPPED") or (trial["state"], trial["outcome"]) == ("JUDGED", "INVALID")
+
+
+def _counted_once(installation, client, trial, seen):
+    """One judgement; one evidence of what was signed; a claim for each figure when it passed in public."""
+    passed = trial["outcome"] == "PASSED"
+    figures = {row["code"] for row in insist(lambda: client.call("GET", "/api/v1/figures")) if row["verified"]}
+    assert figures
+    if passed:
+        wait_for(lambda: len(counted(installation, trial)["claims"]) >= len(figures), 40, 1)
+    found = counted(installation, trial)
+    assert found["judgements"] == [trial["outcome"]], (seen, found)
+    signed = [] if trial["outcome"] == "INVALID" else [trial["evidence_digest"]]
+    assert found["evidence"] == signed, (seen, found)
+    claims = {(code, digest) for code in figures for digest in signed if passed}
+    assert sorted(map(tuple, found["claims"])) == sorted(claims), (seen, found)
+
+
+def counted(installation, trial):
+    """What the database of this home holds for a trial."""
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTED, trial["id"]],
+        env=environment(installation.home),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def settled(client, project):
