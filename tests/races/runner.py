@@ -42,7 +42,7 @@ def hold(home: Path, worker: int, count: int) -> dict[str, object]:
     from bitgoeul.kernel.ids import derive
     from bitgoeul.ledger import facade as ledger
 
-    account = UUID((home / "account").read_text())
+    account = UUID((home / "account").read_text().split()[0])
     won = refused = 0
     for number in range(count):
         request = ledger.HoldRequest(derive("race", worker, number), account, 1, now() + timedelta(hours=1))
@@ -52,6 +52,23 @@ def hold(home: Path, worker: int, count: int) -> dict[str, object]:
         except ledger.InsufficientBalance:
             refused += 1
     return {"won": won, "refused": refused}
+
+
+def same(home: Path, _worker: int, count: int) -> dict[str, object]:
+    """Hold and settle under the ids that everybody else uses."""
+    from bitgoeul.kernel.clock import parse_rfc3339
+    from bitgoeul.kernel.ids import derive
+    from bitgoeul.ledger import facade as ledger
+
+    account, used = map(UUID, (home / "account").read_text().split())
+    moment = parse_rfc3339("2030-01-01T00:00:00Z")
+    for number in range(count):
+        hold, posting = derive("same hold", number), derive("same posting", number)
+        ledger.hold_many(holds=[ledger.HoldRequest(hold, account, 2, moment)], actor="system:race")
+        ledger.settle_many(
+            lines=[ledger.SettleRequest(posting, account, used, 1, moment, hold)], actor="system:race"
+        )
+    return {"answered": count}
 
 
 def seal(_home: Path, worker: int, count: int) -> dict[str, object]:
@@ -77,7 +94,7 @@ def deliver(_home: Path, worker: int, count: int) -> dict[str, object]:
     return {"finished": sum(audit.dispatch_once(5) for _ in range(count))}
 
 
-ACTIONS = {"hold": hold, "seal": seal, "deliver": deliver}
+ACTIONS = {"hold": hold, "same": same, "seal": seal, "deliver": deliver}
 
 if __name__ == "__main__":
     main()

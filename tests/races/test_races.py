@@ -23,7 +23,15 @@ PREPARE_ACCOUNT = """
 import django; django.setup()
 import sys
 from ledger.book import open_book
-book = open_book(); book.award(int(sys.argv[1])); print(book.account)
+book = open_book(); book.award(int(sys.argv[1])); print(book.account, book.used)
+"""
+BALANCES = """
+import django; django.setup()
+import sys
+from uuid import UUID
+from bitgoeul.ledger import facade as ledger
+for view in (ledger.accounts([UUID(id)])[UUID(id)] for id in sys.argv[1:]):
+    print(view.balance, view.held)
 """
 PREPARE_NEWS = """
 import django; django.setup()
@@ -83,6 +91,16 @@ def test_holds_never_exceed_the_room(home):
     results = race(home, "hold", workers=8, count=tries // 8)
     assert sum(result["won"] for result in results) == room
     assert sum(result["refused"] for result in results) == tries // 8 * 8 - room
+    assert_books_are_clean(home)
+
+
+def test_the_same_ids_from_everybody_are_posted_once(home):
+    count = 200 if SOAK else 20
+    ids = say(home, PREPARE_ACCOUNT, str(2 * count))
+    (home / "account").write_text(ids)
+    results = race(home, "same", workers=8, count=count)
+    assert [result["answered"] for result in results] == [count] * 8
+    assert say(home, BALANCES, *ids.split()).splitlines() == [f"{count} 0", f"{count} 0"]
     assert_books_are_clean(home)
 
 

@@ -1,14 +1,16 @@
 """What all writes share: locks in one order, conditional updates, postings with their audit event.
 
-The database decides every race. A balance is only changed by an UPDATE that names its condition, and where a
-decision needs the balance first (how much of a use is overrun) the row is locked before it is read: on SQLite by
-the IMMEDIATE transaction, on PostgreSQL by SELECT FOR UPDATE. Accounts are locked and updated in the order of
-their ids, so that two writers never wait for each other in a ring. The CHECK constraints stand behind it all.
+The database decides every race. A balance is only changed by an UPDATE that names its condition, and every write
+locks its accounts before it reads anything else: on SQLite by the IMMEDIATE transaction, on PostgreSQL by SELECT
+FOR UPDATE. So who repeats an id is answered with what the first one posted (reading before the lock, seven of
+eight racers with one id were refused), and a refusal names the balance that caused it. Accounts are locked and
+updated in the order of their ids, so that two writers never wait for each other in a ring. The CHECK constraints
+stand behind it all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
@@ -72,6 +74,10 @@ class Facts:
     def covered_by(self) -> Mapping[UUID, UUID]:
         """The overrun account of each covered account."""
         return {covered: account for account, covered in self.covers.items() if covered}
+
+    def touched_by(self, sides: Set[UUID]) -> set[UUID]:
+        """The accounts that transfers between ``sides`` change: an overrun account's debt is mirrored."""
+        return {*sides, *(covered for side in sides if (covered := self.covers[side]))}
 
 
 def facts_of(account_ids: Iterable[UUID]) -> Facts:

@@ -34,6 +34,7 @@ def hold_many(*, holds: Sequence[HoldRequest], actor: str) -> list[HoldView]:
         check_zone(request.expires_at, "expires_at")
     if len({request.id for request in holds}) != len(holds):
         raise BadInput(N_("The same id stands twice in one call."), field="id")
+    lock(request.account_id for request in holds)
     known = _known(holds)
     fresh = [request for request in holds if request.id not in known]
     changes = Changes()

@@ -7,10 +7,9 @@ from datetime import datetime
 from uuid import UUID
 
 from bitgoeul.kernel import canonical, clock
-from bitgoeul.kernel.errors import BadInput, Conflict
+from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
-from ..models import Posting
 from ..rules import Entry, check_batch, check_memo, check_posting, check_zone, request_digest
 from ..types import PostingRequest, PostingView, Reason
 from .book import Draft, apply, atomic_once_more, facts_of, known_postings, lock, posting_views, write_postings
@@ -30,9 +29,11 @@ def post_many(*, postings: Sequence[PostingRequest], actor: str) -> list[Posting
     digests = {request.id: request_digest(request) for request in postings}
     if len(digests) != len(postings):
         raise BadInput(N_("The same id stands twice in one call."), field="id")
+    sides = {side for request in postings for line in request.lines for side in (line.debit, line.credit)}
+    facts = facts_of(sides)
+    lock(facts.touched_by(sides))
     known = known_postings(digests)
     fresh = [request for request in postings if request.id not in known]
-    facts = facts_of(side for request in fresh for line in request.lines for side in (line.debit, line.credit))
     drafts = [_draft(request, digests[request.id]) for request in fresh]
     apply(write_postings(drafts, facts, actor=actor, recorded_at=clock.now()))
     views = posting_views([request.id for request in postings])
@@ -63,12 +64,10 @@ def post_available(
     check_memo(memo)
     check_zone(effective_at, "effective_at")
     digest = canonical.digest(["available", str(debit), str(credit), str(at_most), str(reason), memo])
-    if known := Posting.objects.filter(pk=id).first():
-        if known.request_digest != digest:
-            raise Conflict(field="id", detail={"posting": str(id)})
-        return posting_views([id])[id]
     facts = facts_of([debit, credit])
-    row = lock([debit, credit])[debit]
+    row = lock(facts.touched_by({debit, credit}))[debit]
+    if known_postings({id: digest}):
+        return posting_views([id])[id]
     free = max(0, row.credits - row.debits - row.held)
     amount = free if at_most is None else min(free, at_most)
     if amount == 0:

@@ -70,9 +70,9 @@ def settle_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Settlemen
     the same settlement, other content Conflict. Raises UnknownHold, UnknownAccount and BadInput.
     """
     digests = _check(lines, "use")
+    facts, standing = _prepare(lines)
     known = known_postings(digests)
     fresh = [line for line in lines if line.posting_id not in known]
-    facts, standing = _prepare(fresh)
     holds = _holds(fresh)
     batch, recorded_at = Batch(), clock.now()
     for line in fresh:
@@ -192,9 +192,9 @@ def give_back_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Postin
     for line in lines:
         check_amount(line.amount)
     digests = _check(lines, "give back")
+    facts, standing = _prepare(lines)
     known = known_postings(digests)
     fresh = [line for line in lines if line.posting_id not in known]
-    facts, standing = _prepare(fresh)
     drafts = []
     for line in fresh:
         lowered, returned = split_return(amount=line.amount, overrun=standing[line.account_id].overrun)
