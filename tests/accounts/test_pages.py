@@ -36,7 +36,15 @@ def test_one_click_signs_in_as_a_named_person(client, example):
 
 @pytest.mark.parametrize(
     "extra",
-    [{"REMOTE_ADDR": "192.0.2.7"}, {"HTTP_X_FORWARDED_FOR": "127.0.0.1"}, {"REMOTE_ADDR": ""}],
+    [
+        {"REMOTE_ADDR": "192.0.2.7"},
+        {"REMOTE_ADDR": ""},
+        {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_X_FORWARDED_HOST": "localhost"},
+        {"HTTP_X_REAL_IP": "127.0.0.1"},
+        {"HTTP_FORWARDED": "for=127.0.0.1"},
+        {"HTTP_VIA": "1.1 proxy"},
+    ],
 )
 def test_one_click_is_for_this_machine_only(client, example, extra):
     assert client.get("/example/sign-in/", **extra).status_code == 404
@@ -48,6 +56,20 @@ def test_one_click_is_for_this_machine_only(client, example, extra):
 def test_one_click_is_never_for_production(client, example, monkeypatch):
     monkeypatch.setattr(django_settings.ENV, "mode", "production")
     assert client.post("/example/sign-in/", {"person": "staff"}).status_code == 404
+
+
+def test_one_click_is_never_for_an_installation_with_an_address_elsewhere(client, example, settings):
+    settings.PUBLIC_URL = "https://ai.example.kr"
+    assert client.post("/example/sign-in/", {"person": "staff"}).status_code == 404
+    settings.PUBLIC_URL = "http://[::1]:8000"
+    assert client.post("/example/sign-in/", {"person": "staff"}).status_code == 302
+
+
+def test_the_rate_limits_are_settings(settings):
+    assert settings.ACCOUNT_RATE_LIMITS["login_failed"] == "10/m/ip,5/5m/key"
+    assert settings.ACCOUNT_RATE_LIMITS["signup"] == "20/m/ip"
+    assert settings.ACCOUNT_RATE_LIMITS["reset_password"] == "20/m/ip,5/m/key"
+    assert settings.ACCOUNT_EMAIL_VERIFICATION == "mandatory"
 
 
 def test_one_click_needs_the_example(client):

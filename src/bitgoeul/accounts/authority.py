@@ -70,7 +70,15 @@ def require(*, actor: Actor, verb: str, thing: Thing) -> None:
     decision = may(actor=actor, verb=verb, thing=thing)
     if decision.allowed:
         return
-    view = f"{verb.split('.', 1)[0]}.view_{thing.kind}"
-    if view in _verbs and not may(actor=actor, verb=view, thing=thing).allowed:
+    view = _view_verb(verb, thing)
+    if view and not may(actor=actor, verb=view, thing=thing).allowed:
         raise NotFound()
     raise NotAllowed(decision.reason)
+
+
+def _view_verb(verb: str, thing: Thing) -> str | None:
+    """The verb that decides whether the thing exists for an actor: the room's own; for a project, accounts' too."""
+    own = f"{verb.split('.', 1)[0]}.view_{thing.kind}"
+    if own in _verbs:
+        return own
+    return "accounts.view_project" if thing.kind == "project" else None

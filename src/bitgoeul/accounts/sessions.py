@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
+
+from bitgoeul.kernel.errors import NotAllowed
+from bitgoeul.kernel.text import N_
 
 from .models import User
 from .queries import actor_of_user
@@ -15,7 +19,15 @@ from .tokens import actor_of_token
 from .types import Actor
 
 CACHE = "_bitgoeul_actor"
-FORWARDING_HEADERS = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+FORWARDING_HEADERS = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+)
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -47,10 +59,13 @@ class TokenAuth(HttpBearer):
     """``Authorization: Bearer …`` with a token of ours."""
 
     def authenticate(self, request: HttpRequest, token: str) -> Actor | None:
-        """The token's actor, or None."""
+        """The token's actor, or None; a token that may only read is refused before anything runs."""
         actor = actor_of_token(token)
-        if actor is not None:
-            setattr(request, CACHE, actor)
+        if actor is None:
+            return None
+        if actor.read_only and request.method not in SAFE_METHODS:
+            raise NotAllowed(N_("This token may only read."))
+        setattr(request, CACHE, actor)
         return actor
 
 
@@ -60,12 +75,20 @@ session_or_token = [TokenAuth(), SessionAuth()]
 def example_sign_in_open(request: HttpRequest) -> bool:
     """May named example people be signed in by one click: example mode, from this very machine, example loaded.
 
-    A request that a proxy forwarded never counts as local, whatever address it shows.
+    A request that a proxy forwarded never counts as local, whatever address it shows; nor does any request of an
+    installation whose public address is elsewhere, for its proxy may forward without a trace.
     """
     if settings.ENV.mode != "example" or any(name in request.META for name in FORWARDING_HEADERS):
         return False
+    here = _is_loopback(request.META.get("REMOTE_ADDR", ""))
+    published_here = _is_loopback(urlsplit(settings.PUBLIC_URL).hostname or "")
+    return here and published_here and User.objects.filter(is_example=True).exists()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
     try:
-        local = ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return False
-    return local and User.objects.filter(is_example=True).exists()
