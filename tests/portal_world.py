@@ -244,6 +244,9 @@ def page_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
     audience = {"numbers": "", "embargo_until": "", "seen_version": "0"}
     return {
         "/organisations/new/": {"id": str(new_id()), "name": "새 기관", "kind": "SME", "registration_number": ""},
+        "/account/": {"display_name": "새 이름", "locale": "ko"},
+        "/account/tokens/": {"id": str(new_id()), "name": "t", "days": "1"},
+        "/organisations/{company}/": {"email": "dami@example.kr", "role": "MEMBER"},
         "/projects/{project}/members/": {"email": "dami@example.kr", "role": "VIEWER"},
         "/projects/{project}/subjects/new/": {
             "id": str(new_id()), "version_id": str(new_id()), "name": "새 모델", "kind": "onnx", "note": "",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bitgoeul.kernel.ids import new_id
 from portal_world import build
 
 
@@ -58,5 +59,6 @@ def ids(world):
         "protocol": world.protocol.digest,
         "bora": world.people["bora"],
         "figure": world.figure,
+        "token": new_id(),
         **world.evidence,
     }

@@ -38,7 +38,7 @@ ACCOUNT_PAGES = [
     "2fa/totp/deactivate/", "2fa/recovery-codes/", "2fa/recovery-codes/generate/",
 ]  # fmt: skip
 # A token is new each time it is asked for: its secret is not kept.
-NOT_REPEATABLE = frozenset({"/api/v1/tokens"})
+NOT_REPEATABLE = frozenset({"/account/tokens/", "/api/v1/tokens"})
 
 
 def split(key: str) -> tuple[str, str]:

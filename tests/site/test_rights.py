@@ -22,6 +22,8 @@ GETS = """
 /example/sign-in/                                 404 404 404 404 404 404 404
 /mail/                                            404 404 404 404 404 404 404
 /mail/nothing/                                    404 404 404 404 404 404 404
+/account/                                         302 200 200 200 200 200 200
+/organisations/{company}/                         302 404 404 200 200 200 200
 /organisations/new/                               302 200 200 200 200 200 200
 /home/                                            302 200 200 200 200 200 200
 /projects/{project}/                              302 404 200 200 200 200 200
@@ -72,6 +74,7 @@ GETS = """
 /figures.xlsx                                     200 200 200 200 200 200 200
 /figures/{figure}/                                200 200 200 200 200 200 200
 /api/v1/me                                        401 200 200 200 200 200 200
+/api/v1/tokens                                    401 200 200 200 200 200 200
 /api/v1/projects                                  401 200 200 200 200 200 200
 /api/v1/projects/{project}                        401 404 200 200 200 200 200
 /api/v1/figures                                   200 200 200 200 200 200 200
@@ -106,6 +109,12 @@ GETS = """
 
 POSTS = """
 /example/sign-in/                                 404 404 404 404 404 404 404
+/account/                                         302 302 302 302 302 302 302
+/account/tokens/                                  302 200 200 200 200 200 200
+/account/tokens/{token}/end/                      302 302 302 302 302 302 302
+/organisations/{company}/                         302 404 404 302 403 403 403
+/organisations/{company}/members/{bora}/remove/   302 404 404 302 403 403 403
+/projects/{project}/members/{bora}/owner/         302 404 403 302 403 403 403
 /organisations/new/                               302 302 302 302 302 302 302
 /projects/{project}/members/                      302 404 403 302 403 403 403
 /projects/{project}/members/{bora}/remove/        302 404 403 302 403 403 403
@@ -126,6 +135,7 @@ POSTS = """
 /agreements/{agreement}/sign/ applicant           302 404 404 302 403 404 403
 /agreements/{agreement}/sign/ operator            302 404 404 403 302 404 403
 /api/v1/tokens                                    401 201 201 201 201 201 201
+/api/v1/tokens/{token}/end                        401 204 204 204 204 204 204
 /api/v1/plan                                      200 200 200 200 200 200 200
 /api/v1/applications                              401 403 403 200 403 403 403
 /api/v1/applications/{selected}/withdraw          401 404 404 200 403 404 403

@@ -18,7 +18,7 @@ RATE_LIMITS = {
 }
 
 ALLAUTH: dict[str, Any] = {
-    "ACCOUNT_ADAPTER": "bitgoeul.accounts.sending.AccountAdapter",
+    "ACCOUNT_ADAPTER": "bitgoeul.accounts.adapter.AccountAdapter",
     "ACCOUNT_LOGIN_METHODS": {"email"},
     "ACCOUNT_SIGNUP_FIELDS": ["email*", "password1*", "password2*"],
     "ACCOUNT_SIGNUP_FORM_CLASS": "bitgoeul.accounts.signup.SignUpForm",

@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.web.facade import PortalForm, render_text
 
-from .types import KIND_LABELS, PROJECT_ROLE_LABELS, OrganisationKind, ProjectRole
+from .tokens import DAYS_MAX
+from .types import (
+    KIND_LABELS,
+    ORGANISATION_ROLE_LABELS,
+    PROJECT_ROLE_LABELS,
+    OrganisationKind,
+    OrganisationRole,
+    ProjectRole,
+)
 
 
 class OrganisationForm(PortalForm):
@@ -42,3 +51,35 @@ class MemberForm(forms.Form):
         super().__init__(*args, **kwargs)
         roles = [role for role in ProjectRole if role is not ProjectRole.OWNER]
         self.fields["role"].choices = [(role.value, render_text(PROJECT_ROLE_LABELS[role])) for role in roles]  # type: ignore[attr-defined]
+
+
+class OrganisationMemberForm(forms.Form):
+    """Somebody to add to an organisation."""
+
+    email = forms.EmailField(label=_("E-mail"))
+    role = forms.ChoiceField(label=_("Role"), initial=OrganisationRole.MEMBER)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(role.value, render_text(ORGANISATION_ROLE_LABELS[role])) for role in OrganisationRole]
+        self.fields["role"].choices = choices  # type: ignore[attr-defined]
+
+
+class AccountForm(forms.Form):
+    """What people may change of their own account."""
+
+    display_name = forms.CharField(label=_("Your name"), max_length=80)
+    locale = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+
+
+class TokenForm(PortalForm):
+    """A token to make."""
+
+    id = forms.UUIDField(widget=forms.HiddenInput)
+    name = forms.CharField(
+        label=_("What is it for?"),
+        max_length=80,
+        help_text=_("For example the computer it is kept on."),
+    )
+    days = forms.IntegerField(label=_("Days it lives"), min_value=1, max_value=DAYS_MAX, initial=30)
+    read_only = forms.BooleanField(label=_("It may only read"), required=False)

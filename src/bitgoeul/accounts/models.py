@@ -150,6 +150,9 @@ class ProjectMembership(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=["project", "user"], name="accounts_project_member_once"),
+            models.UniqueConstraint(
+                fields=["project"], condition=Q(role=ProjectRole.OWNER), name="accounts_project_one_owner"
+            ),
             _one_of("role", ProjectRole, "accounts_project_role"),
         )
         indexes = (models.Index(fields=["user"], name="accounts_member_user"),)

@@ -18,11 +18,15 @@ from .types import (
     MemberView,
     OperatorRole,
     OrganisationKind,
+    OrganisationMemberView,
     OrganisationRole,
     OrganisationView,
     ProjectRole,
     ProjectView,
 )
+
+# No team may grow beyond it, so a list of people is always whole.
+MEMBERS_MAX = 200
 
 
 def actor_for(*, user_id: UUID, read_only: bool = False) -> Actor:
@@ -77,6 +81,31 @@ def my_organisations(actor: Actor) -> list[OrganisationView]:
     return [organisation_view(row) for row in rows]
 
 
+def organisation(*, actor: Actor, organisation_id: UUID) -> OrganisationView:
+    """One organisation; NotFound when there is none that the actor may see."""
+    row = Organisation.objects.filter(pk=organisation_id).first()
+    if row is None:
+        raise NotFound()
+    view = organisation_view(row)
+    require(actor=actor, verb="accounts.view_organisation", thing=view.thing)
+    return view
+
+
+def organisation_members(*, actor: Actor, organisation_id: UUID) -> list[OrganisationMemberView]:
+    """The people of an organisation; an operator who looks leaves an access record."""
+    view = organisation(actor=actor, organisation_id=organisation_id)
+    require(actor=actor, verb="accounts.view_organisation_members", thing=view.thing)
+    rows = OrganisationMembership.objects.select_related("user").filter(organisation_id=organisation_id)
+    found = [
+        OrganisationMemberView(row.user_id, str(row.user), row.user.email, OrganisationRole(row.role))
+        for row in rows.order_by("created_at", "pk")[:MEMBERS_MAX]
+    ]
+    if actor.is_operator and organisation_id not in actor.organisation_roles:
+        people = [f"user:{member.user_id}" for member in found]
+        audit.record_access(actor=actor.id, people=people, what=f"members of organisation {organisation_id}")
+    return found
+
+
 def project(*, actor: Actor, project_id: UUID) -> ProjectView:
     """One project; NotFound when there is none that the actor may see."""
     row = Project.objects.select_related("organisation").filter(pk=project_id).first()
@@ -104,7 +133,9 @@ def members(*, actor: Actor, project_id: UUID) -> list[MemberView]:
     view = project(actor=actor, project_id=project_id)
     require(actor=actor, verb="accounts.view_members", thing=view.thing)
     rows = (
-        ProjectMembership.objects.select_related("user").filter(project_id=project_id).order_by("created_at")[:200]
+        ProjectMembership.objects.select_related("user")
+        .filter(project_id=project_id)
+        .order_by("created_at")[:MEMBERS_MAX]
     )
     found = [MemberView(row.user_id, str(row.user), row.user.email, ProjectRole(row.role)) for row in rows]
     if actor.is_operator and project_id not in actor.project_roles:

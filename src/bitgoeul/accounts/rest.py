@@ -82,6 +82,36 @@ def project(request: HttpRequest, project_id: UUID) -> ProjectOut:
     return ProjectOut.model_validate(view, from_attributes=True)
 
 
+class LivingToken(Schema):
+    """A living token; its secret is not kept."""
+
+    id: UUID
+    name: str
+    read_only: bool
+    created_at: datetime
+    expires_at: datetime
+
+
+class TokenList(Schema):
+    """All my living tokens; there are never more than a page of them."""
+
+    items: list[LivingToken]
+
+
+@router.get("/tokens", response=TokenList)
+def my_tokens(request: HttpRequest) -> TokenList:
+    """My living tokens, newest first."""
+    found = tokens.my_tokens(actor_of(request))
+    return TokenList(items=[LivingToken.model_validate(view, from_attributes=True) for view in found])
+
+
+@router.post("/tokens/{uuid:token_id}/end", response={204: None})
+def end_token(request: HttpRequest, token_id: UUID) -> Status[None]:
+    """End one of my tokens; it is dead at once. Again changes nothing."""
+    tokens.revoke_token(actor=actor_of(request), id=token_id)
+    return Status(204, None)
+
+
 @router.post("/tokens", response={201: TokenOut})
 def issue_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
     """Make a token; its secret is shown this once."""

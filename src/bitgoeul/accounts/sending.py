@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from email.utils import make_msgid
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
 from django.core.mail import EmailMessage
 
 from bitgoeul.audit import facade as audit
@@ -39,11 +38,3 @@ def send_written(payload: Mapping[str, Any]) -> None:
         to=payload["to"],
         headers={"Message-ID": payload["message_id"]},
     ).send()
-
-
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """django-allauth's mail goes the way of all mail."""
-
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Render and write; called by django-allauth inside the request."""
-        write_mail(self.render_mail(template_prefix, email, {"email": email, **context}))

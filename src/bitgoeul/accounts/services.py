@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.errors import BadInput, Conflict, NotFound
+from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached, NotFound
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.text import N_, Text
 
@@ -24,7 +26,7 @@ from .models import (
     ProjectMembership,
     User,
 )
-from .queries import organisation_view, project, project_view
+from .queries import MEMBERS_MAX, organisation_view, project, project_view
 from .rules import clean_registration_number
 from .types import (
     Actor,
@@ -40,6 +42,7 @@ from .types import (
 PORTAL = Thing("portal", "portal")
 NAME_LENGTH_MAX = 120
 TITLE_LENGTH_MAX = 160
+DISPLAY_NAME_LENGTH_MAX = 80
 
 
 def _clean_name(text: str, field: str, limit: int) -> str:
@@ -70,6 +73,8 @@ def create_user(
         raise BadInput(N_("Accounts are made by signing up."))
     if User.objects.filter(pk=id).exists():
         return id
+    if User.objects.filter(email__iexact=email.strip()).exists():
+        raise Conflict(N_("Somebody else has an account with the e-mail {email}."), email=email, field="email")
     User.objects.create(
         pk=id,
         email=email.strip().lower(),
@@ -142,9 +147,10 @@ def create_organisation(
 
 @transaction.atomic
 def add_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: UUID, role: OrganisationRole) -> None:
-    """Add a person to an organisation (the platform itself only); again changes nothing."""
-    if not actor.is_system:
-        raise BadInput(N_("People join an organisation through its owner."))
+    """Add a person to an organisation; somebody who is in it keeps their role."""
+    thing = Thing("organisation", str(organisation_id), organisation_id=organisation_id)
+    require(actor=actor, verb="accounts.change_organisation_members", thing=thing)
+    _check_joins(user_id, OrganisationMembership.objects.filter(organisation_id=organisation_id))
     _membership, made = OrganisationMembership.objects.get_or_create(
         organisation_id=organisation_id, user_id=user_id, defaults={"role": role}
     )
@@ -156,6 +162,43 @@ def add_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: UUI
             actor=actor.id,
             after={"user": user_id, "role": role},
         )
+
+
+@transaction.atomic
+def remove_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: UUID) -> None:
+    """Remove a person from an organisation, which keeps an owner; again changes nothing."""
+    thing = Thing("organisation", str(organisation_id), organisation_id=organisation_id)
+    require(actor=actor, verb="accounts.change_organisation_members", thing=thing)
+    # All rows are locked: two owners who remove each other at once would leave none.
+    rows = {
+        row.user_id: row
+        for row in OrganisationMembership.objects.select_for_update().filter(organisation_id=organisation_id)
+    }
+    known = rows.get(user_id)
+    if known is None:
+        return
+    owners = [row for row in rows.values() if row.role == OrganisationRole.OWNER]
+    if owners == [known]:
+        raise BadInput(
+            N_("An organisation keeps at least one owner."),
+            remedy=Text(N_("Add another owner first.")),
+        )
+    known.delete()
+    audit.record(
+        verb="accounts.remove_organisation_member",
+        subject_kind="organisation",
+        subject_id=str(organisation_id),
+        actor=actor.id,
+        before={"user": user_id, "role": known.role},
+    )
+
+
+def _check_joins(user_id: UUID, team: QuerySet[Any]) -> None:
+    """Somebody who can join a team that has room."""
+    if not User.objects.filter(pk=user_id, is_active=True).exists():
+        raise NotFound(N_("There is no such person."), field="email")
+    if team.count() >= MEMBERS_MAX and not team.filter(user_id=user_id).exists():
+        raise LimitReached(N_("At most {limit} people belong to one team."), limit=MEMBERS_MAX, field="email")
 
 
 def _next_project_number() -> str:
@@ -197,8 +240,7 @@ def add_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: ProjectRo
     """Add a person to a project or change their role; the owner's role stays."""
     view = project(actor=actor, project_id=project_id)
     require(actor=actor, verb="accounts.change_members", thing=view.thing)
-    if not User.objects.filter(pk=user_id, is_active=True).exists():
-        raise NotFound(N_("There is no such person."), field="email")
+    _check_joins(user_id, ProjectMembership.objects.filter(project_id=project_id))
     known = ProjectMembership.objects.select_for_update().filter(project_id=project_id, user_id=user_id).first()
     if known and known.role == role:
         return
@@ -238,6 +280,40 @@ def remove_member(*, actor: Actor, project_id: UUID, user_id: UUID) -> None:
     )
 
 
+@transaction.atomic
+def hand_over_project(*, actor: Actor, project_id: UUID, user_id: UUID) -> None:
+    """Make a person of the project its owner; the owner until now becomes a manager. Again changes nothing.
+
+    The database holds the one owner (a partial unique index), so the order of the two updates matters.
+    """
+    view = project(actor=actor, project_id=project_id)
+    require(actor=actor, verb="accounts.hand_over_project", thing=view.thing)
+    team = {
+        row.user_id: row for row in ProjectMembership.objects.select_for_update().filter(project_id=project_id)
+    }
+    heir = team.get(user_id)
+    if heir is None:
+        raise BadInput(
+            N_("Only a person of the project can become its owner."),
+            field="user_id",
+            remedy=Text(N_("Add them to the project first.")),
+        )
+    if heir.role == ProjectRole.OWNER:
+        return
+    owners = [row.user_id for row in team.values() if row.role == ProjectRole.OWNER]
+    rows = ProjectMembership.objects.filter(project_id=project_id)
+    rows.filter(user_id__in=owners).update(role=ProjectRole.MANAGER)
+    rows.filter(user_id=user_id).update(role=ProjectRole.OWNER)
+    audit.record(
+        verb="accounts.hand_over_project",
+        subject_kind="project",
+        subject_id=str(project_id),
+        actor=actor.id,
+        before={"owners": owners},
+        after={"owner": user_id},
+    )
+
+
 def _keep_owner(known: ProjectMembership | None, role: ProjectRole | None) -> None:
     if known and known.role == ProjectRole.OWNER and role != ProjectRole.OWNER:
         raise BadInput(
@@ -250,7 +326,24 @@ def _keep_owner(known: ProjectMembership | None, role: ProjectRole | None) -> No
 
 
 @transaction.atomic
-def change_locale(*, actor: Actor, locale: str) -> None:
-    """Remember the language a person reads."""
-    if actor.user_id:
-        User.objects.filter(pk=actor.user_id).update(locale=locale)
+def change_account(*, actor: Actor, display_name: str, locale: str) -> None:
+    """Change the actor's own name and language; the same again changes nothing."""
+    require(actor=actor, verb="accounts.change_account", thing=PORTAL)
+    if actor.user_id is None:
+        raise NotFound(N_("There is no such person."))
+    name = _clean_name(display_name, "display_name", DISPLAY_NAME_LENGTH_MAX)
+    if locale not in dict(settings.LANGUAGES):
+        raise BadInput(N_("The portal does not speak this language."), field="locale")
+    row = User.objects.select_for_update().get(pk=actor.user_id)
+    if (row.display_name, row.locale) == (name, locale):
+        return
+    before, row.display_name, row.locale = row.display_name, name, locale
+    row.save(update_fields=["display_name", "locale"])
+    audit.record(
+        verb="accounts.change_account",
+        subject_kind="user",
+        subject_id=str(row.pk),
+        actor=actor.id,
+        after={"locale": locale},
+        personal={"display_name_before": before, "display_name": name},
+    )

@@ -9,20 +9,23 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.errors import BadInput, NotAllowed
-from bitgoeul.kernel.text import N_
+from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached, NotAllowed
+from bitgoeul.kernel.text import N_, Text
 
 from .authority import require
 from .models import ApiToken
 from .queries import actor_of_user
 from .services import PORTAL
-from .types import Actor
+from .types import Actor, TokenView
 
 PREFIX = "bgt_"
 DAYS_MAX = 365
+LIVING_MAX = 20
+NAME_LENGTH_MAX = 80
 
 
 @dataclass(frozen=True)
@@ -41,18 +44,26 @@ def _hash(secret: str) -> str:
 
 @transaction.atomic
 def issue_token(*, actor: Actor, id: UUID, name: str, days: int, read_only: bool = False) -> IssuedToken:
-    """Make a token for the actor. Not repeatable: the secret is not kept, so the same id again is a Conflict."""
+    """Make a token for the actor. Not repeatable: the secret is not kept, so the same id again is a Conflict.
+
+    At ``LIVING_MAX`` living tokens the oldest of the same name gives way (a program that signs in again and
+    again); when there is none, LimitReached.
+    """
     require(actor=actor, verb="accounts.create_token", thing=PORTAL)
     if actor.read_only or actor.user_id is None:
         raise NotAllowed(N_("A token that may only read cannot make tokens."))
     if not 1 <= days <= DAYS_MAX:
         raise BadInput(N_("A token lives from 1 to {limit} days."), field="days", limit=DAYS_MAX)
+    if ApiToken.objects.filter(pk=id).exists():
+        raise Conflict(N_("This token was made before; its secret is not kept."))
+    name = name.strip()[:NAME_LENGTH_MAX] or "token"
+    _make_room(actor, actor.user_id, name)
     secret = PREFIX + secrets.token_urlsafe(32)
     expires_at = now() + timedelta(days=days)
     ApiToken.objects.create(
         pk=id,
         user_id=actor.user_id,
-        name=name.strip()[:80] or "token",
+        name=name,
         hash=_hash(secret),
         read_only=read_only,
         expires_at=expires_at,
@@ -65,6 +76,32 @@ def issue_token(*, actor: Actor, id: UUID, name: str, days: int, read_only: bool
         after={"name": name, "read_only": read_only, "expires_at": expires_at},
     )
     return IssuedToken(id, secret, expires_at)
+
+
+def _living(user_id: UUID) -> QuerySet[ApiToken]:
+    return ApiToken.objects.filter(user_id=user_id, revoked_at=None, expires_at__gt=now())
+
+
+def _make_room(actor: Actor, user_id: UUID, name: str) -> None:
+    living = list(_living(user_id).order_by("created_at"))
+    if len(living) < LIVING_MAX:
+        return
+    oldest = next((row for row in living if row.name == name), None)
+    if oldest is None:
+        raise LimitReached(
+            N_("You have {limit} tokens, which is the most one may have."),
+            limit=LIVING_MAX,
+            remedy=Text(N_("End one that you no longer use.")),
+        )
+    revoke_token(actor=actor, id=oldest.pk)
+
+
+def my_tokens(actor: Actor) -> list[TokenView]:
+    """The actor's living tokens, newest first; at most ``LIVING_MAX``."""
+    if actor.user_id is None:
+        return []
+    rows = _living(actor.user_id).order_by("-created_at")[:LIVING_MAX]
+    return [TokenView(row.pk, row.name, row.read_only, row.created_at, row.expires_at) for row in rows]
 
 
 @transaction.atomic

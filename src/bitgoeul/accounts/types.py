@@ -41,6 +41,13 @@ class OrganisationRole(StrEnum):
     MEMBER = "MEMBER"
 
 
+ORGANISATION_ROLE_LABELS: Mapping[OrganisationRole, Text] = {
+    OrganisationRole.OWNER: Text(N_("Owner")),
+    OrganisationRole.MEMBER: Text(N_("Member")),
+}
+ORGANISATION_ANY = frozenset(OrganisationRole)
+
+
 class ProjectRole(StrEnum):
     """A person's part in a project: an owner signs, a manager runs it, a member works, a viewer reads."""
 
@@ -177,6 +184,11 @@ class OrganisationView:
         """The word for its kind."""
         return KIND_LABELS[self.kind]
 
+    @property
+    def thing(self) -> Thing:
+        """What rights are asked about."""
+        return Thing("organisation", str(self.id), organisation_id=self.id)
+
 
 @dataclass(frozen=True)
 class ProjectView:
@@ -208,3 +220,29 @@ class MemberView:
     def role_label(self) -> Text:
         """The word for the role."""
         return PROJECT_ROLE_LABELS[self.role]
+
+
+@dataclass(frozen=True)
+class OrganisationMemberView:
+    """A person's part in an organisation."""
+
+    user_id: UUID
+    name: str
+    email: str
+    role: OrganisationRole
+
+    @property
+    def role_label(self) -> Text:
+        """The word for the role."""
+        return ORGANISATION_ROLE_LABELS[self.role]
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A living API token as its owner sees it; the secret is not kept."""
+
+    id: UUID
+    name: str
+    read_only: bool
+    created_at: datetime
+    expires_at: datetime

@@ -117,6 +117,7 @@ def members(request: HttpRequest, project_id: UUID) -> HttpResponse:
         "project": project,
         "members": queries.members(actor=actor, project_id=project_id),
         "may_change": may(actor=actor, verb="accounts.change_members", thing=project.thing),
+        "may_hand_over": may(actor=actor, verb="accounts.hand_over_project", thing=project.thing),
         "form": form,
     }
     return no_store(render(request, "accounts/members.html", context, status=422 if form.errors else 200))
