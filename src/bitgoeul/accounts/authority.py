@@ -77,7 +77,7 @@ def require(*, actor: Actor, verb: str, thing: Thing) -> None:
 
 
 def _view_verb(verb: str, thing: Thing) -> str | None:
-    """The verb that decides whether the thing exists for an actor: the room's own; for a project, accounts' too."""
+    """The verb that decides whether the thing exists for an actor: the room's own, or for a project accounts'."""
     own = f"{verb.split('.', 1)[0]}.view_{thing.kind}"
     if own in _verbs:
         return own
