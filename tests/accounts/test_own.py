@@ -122,6 +122,14 @@ def test_pages_of_the_second_factor_stand_in_the_portal(ara, client):
         assert text.count("<h1") == 1, path
 
 
+def test_one_sees_which_address_one_chooses(ara, client):
+    verified(ara)
+    client.post("/accounts/login/", {"login": "ara@example.kr", "password": PASSWORD})
+    text = client.get("/accounts/email/").content.decode()
+    # The design system draws the circle of a radio only in this wrapping.
+    assert re.search(r'<div class="krds-form-check"><input type="radio"[^>]*value="ara@example.kr"', text)
+
+
 # Tokens
 
 

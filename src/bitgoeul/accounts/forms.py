@@ -45,7 +45,7 @@ class MemberForm(forms.Form):
     """Somebody to add to a project, or whose role to change."""
 
     email = forms.EmailField(label=_("E-mail"))
-    role = forms.ChoiceField(label=_("Role"))
+    role = forms.ChoiceField(label=_("Role"), initial=ProjectRole.MEMBER)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
