@@ -1,5 +1,5 @@
 """Documents from plain data; knows no database."""
 
-from .xlsx import Cell, Column, xlsx
+from .xlsx import Cell, Column, TooManyRows, xlsx
 
-__all__ = ["Cell", "Column", "xlsx"]
+__all__ = ["Cell", "Column", "TooManyRows", "xlsx"]
