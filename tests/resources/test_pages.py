@@ -80,6 +80,26 @@ def test_the_sheet_holds_every_line(allocation, project, bora, sign_in):
     assert sheet.cell(sheet.max_row, 6).value == 10_000_000 - sum(1_000 + n for n in range(120))
 
 
+def test_a_long_list_is_downloaded_whole_at_a_fixed_cost(
+    allocation, project, bora, sign_in, django_assert_max_num_queries
+):
+    use(allocation, 450)
+    client = sign_in(bora)
+    with django_assert_max_num_queries(25):
+        answer = client.get(f"/projects/{project.id}/statement/?format=xlsx")
+    assert load_workbook(BytesIO(answer.content)).active.max_row == 1 + 1 + 450
+
+
+def test_a_line_leads_to_what_used_it(allocation, project, bora, sign_in):
+    job = new_id()
+    line = resources.UseLine(
+        allocation.id, 1, "local:1", now(), now(), detail={"job": str(job), "name": "<b>작업</b>"}
+    )
+    resources.settle_use(lines=[line], actor="system:test")
+    page = sign_in(bora).get(f"/projects/{project.id}/statement/").content.decode()
+    assert f'<a href="/jobs/{job}/">&lt;b&gt;작업&lt;/b&gt;</a>' in page
+
+
 def test_rest_gives_amounts_as_strings(allocation, project, bora, chan, sign_in):
     use(allocation, 1)
     path = f"/api/v1/projects/{project.id}/allocations"

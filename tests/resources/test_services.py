@@ -147,6 +147,54 @@ def test_use_is_never_lost_for_want_of_balance(grant):
         hold(allocation, 1)
 
 
+def test_what_becomes_free_pays_the_overrun_and_new_work_can_start_again(grant):
+    allocation = grant(amount=100)
+    waiting = hold(allocation, 60)
+    use(allocation, 70)
+    assert (view(allocation).available, view(allocation).overrun) == (0, 30)
+    resources.release_holds(hold_ids=[waiting], actor="system:test")
+    assert (view(allocation).available, view(allocation).overrun) == (30, 0)
+    hold(allocation, 30)
+    assert ledger.verify().ok
+
+
+def test_a_smaller_use_than_its_hold_pays_the_overrun(grant):
+    allocation = grant(amount=100)
+    waiting = hold(allocation, 60)
+    use(allocation, 70, key="one")
+    use(allocation, 20, hold_id=waiting, key="two")
+    assert (view(allocation).available, view(allocation).overrun, view(allocation).used) == (10, 0, 90)
+    assert ledger.verify().ok
+
+
+def test_holds_that_expired_pay_the_overrun_too(grant):
+    allocation = grant(amount=100)
+    hold(allocation, 60)
+    use(allocation, 70)
+    ledger.expire_holds(now=now() + timedelta(days=1), actor="system:test")
+    assert resources.expire_due(now()) == 1
+    assert resources.expire_due(now()) == 0
+    assert (view(allocation).available, view(allocation).overrun) == (30, 0)
+
+
+def test_a_recall_pays_the_overrun_before_it_takes_the_rest(grant, staff):
+    allocation = grant(amount=100)
+    hold(allocation, 60)
+    use(allocation, 70)
+    ledger.expire_holds(now=now() + timedelta(days=1), actor="system:test")
+    assert resources.recall(actor=staff, allocation_id=allocation.id, reason="끝") == 30
+    assert (view(allocation).available, view(allocation).overrun) == (0, 0)
+    assert ledger.verify().ok
+
+
+def test_no_more_comes_back_than_was_used(grant):
+    row = Allocation.objects.get(pk=grant().id)
+    use(grant(), 10)
+    line = ledger.SettleRequest(new_id(), row.account_id, row.used_account_id, 1, now())
+    with pytest.raises(ledger.InsufficientBalance):
+        ledger.give_back_many(lines=[line], actor="system:test")
+
+
 def test_recall_takes_what_is_free_and_later_what_was_held(grant, staff):
     allocation = grant()
     hold_id = hold(allocation, 300)

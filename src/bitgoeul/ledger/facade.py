@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .queries import accounts, statement
+from .queries import accounts, statement, statement_lines
 from .rules import AccountInOverrun, HoldResolved, InsufficientBalance, UnknownAccount, UnknownHold
 from .services import (
     clear_overruns,
@@ -66,5 +66,6 @@ __all__ = [
     "release_many",
     "settle_many",
     "statement",
+    "statement_lines",
     "verify",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -62,7 +62,7 @@ def statement(
     opening = _sums(account_ids, recorded_at__lt=since)
     rows = _touching(account_ids, since, until).select_related("posting").order_by("recorded_at", "id")
     shown = page_of(rows, page, per_page)
-    lines = _lines(shown, set(account_ids), opening + _before(shown, account_ids, since))
+    lines = _lines(shown.items, set(account_ids), opening + _before(shown, account_ids, since))
     return Statement(
         unit=units.pop(),
         since=since,
@@ -85,22 +85,25 @@ def _before(shown: Page[Transfer], account_ids: Sequence[UUID], since: datetime)
     return earlier + _sums(account_ids, recorded_at=first.recorded_at, id__lt=first.id)
 
 
-def _lines(shown: Page[Transfer], chosen: set[UUID], balance: int) -> list[StatementLine]:
-    lines = []
-    for row in shown.items:
+def statement_lines(*, account_ids: Sequence[UUID], since: datetime, until: datetime) -> Iterator[StatementLine]:
+    """Every line of a statement in its order, streamed: for a download, where a page would cut it off."""
+    opening = _sums(account_ids, recorded_at__lt=since)
+    rows = _touching(account_ids, since, until).select_related("posting").order_by("recorded_at", "id")
+    return _lines(rows.iterator(chunk_size=2_000), set(account_ids), opening)
+
+
+def _lines(rows: Iterable[Transfer], chosen: set[UUID], balance: int) -> Iterator[StatementLine]:
+    for row in rows:
         change = (row.amount if row.credit_id in chosen else 0) - (row.amount if row.debit_id in chosen else 0)
         balance += change
-        lines.append(
-            StatementLine(
-                transfer_id=row.pk,
-                posting_id=row.posting_id,
-                reason=Reason(row.reason),
-                memo=row.posting.memo,
-                effective_at=row.effective_at,
-                recorded_at=row.recorded_at,
-                amount=row.amount,
-                change=change,
-                balance=balance,
-            )
+        yield StatementLine(
+            transfer_id=row.pk,
+            posting_id=row.posting_id,
+            reason=Reason(row.reason),
+            memo=row.posting.memo,
+            effective_at=row.effective_at,
+            recorded_at=row.recorded_at,
+            amount=row.amount,
+            change=change,
+            balance=balance,
         )
-    return lines

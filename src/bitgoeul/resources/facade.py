@@ -6,6 +6,7 @@ from .example import load_example
 from .metering import settle_use
 from .queries import allocation, allocations, catalogue, resources, statement, usage
 from .services import define_resource, expire_due, grant, hold_for, recall, release_holds, resume, suspend
+from .sources import register_source
 from .states import ALLOCATION, AllocationState
 from .types import (
     AllocationNotUsable,
@@ -38,6 +39,7 @@ __all__ = [
     "hold_for",
     "load_example",
     "recall",
+    "register_source",
     "release_holds",
     "resources",
     "resume",

@@ -16,7 +16,7 @@ from bitgoeul.ledger.facade import Reason
 
 from .models import Allocation, Usage
 from .queries import usage
-from .services import _rows_of
+from .services import locked
 from .types import UsageView, UseLine
 
 KEY_LENGTH_MAX = 200
@@ -42,19 +42,21 @@ def settle_use(*, lines: Sequence[UseLine], actor: str) -> list[UsageView]:
 
     A new source key is settled against its hold, then the free balance, then the overrun account. A known key
     with the same amount changes nothing; with another amount the difference is posted as a correction. A use is
-    never refused for want of balance. Raises NotFound, BadInput, and Conflict for a key of another allocation.
+    never refused for want of balance; what becomes free pays an overrun first. Raises NotFound, BadInput, and
+    Conflict for a key of another allocation.
     """
     _check(lines)
     keys = [line.source_key for line in lines]
+    rows = locked(line.allocation_id for line in lines)
     known = usage(keys)
     entries = [entry for line in lines if (entry := _entry(line, known.get(line.source_key)))]
-    rows = _rows_of(entry.line.allocation_id for entry in entries)
     charged = [entry for entry in entries if entry.revision == 0 or entry.change > 0]
     returned = [entry for entry in entries if entry.revision > 0 and entry.change < 0]
     if charged:
         ledger.settle_many(lines=[_request(entry, rows) for entry in charged], actor=actor)
     if returned:
         ledger.give_back_many(lines=[_request(entry, rows) for entry in returned], actor=actor)
+    ledger.clear_overruns(account_ids=[row.account_id for row in rows.values()], actor=actor)
     Usage.objects.bulk_create([_row(entry) for entry in entries], batch_size=500)
     found = usage(keys)
     return [found[key] for key in keys]

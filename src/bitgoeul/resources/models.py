@@ -91,7 +91,10 @@ class Usage(AppendOnlyModel):
             models.UniqueConstraint(fields=["source_key", "revision"], name="resources_usage_once"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="resources_usage_no_negatives"),
         )
-        indexes = (models.Index(fields=["allocation", "ended_at"], name="resources_usage_allocation"),)
+        indexes = (
+            models.Index(fields=["allocation", "ended_at"], name="resources_usage_allocation"),
+            models.Index(fields=["posting_id"], name="resources_usage_posting"),
+        )
 
     def __str__(self) -> str:
         return f"{self.source_key}#{self.revision}"

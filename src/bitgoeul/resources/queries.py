@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -120,6 +120,22 @@ def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
     return {key: usage_view(row) for key, row in _newest(Usage.objects.filter(source_key__in=source_keys)).items()}
 
 
+def usage_of_postings(posting_ids: Iterable[UUID]) -> Mapping[UUID, UsageView]:
+    """The usage record that each posting charged or corrected, in one query; other postings are left out."""
+    rows = Usage.objects.filter(posting_id__in=set(posting_ids)).select_related("allocation__account")
+    return {row.posting_id: usage_view(row) for row in rows}
+
+
+def _accounts_of(*, actor: Actor, project_id: UUID, allocation_id: UUID) -> list[UUID]:
+    """An allocation's balance and overrun accounts, for a reader of the project's statements; else NotFound."""
+    view = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="resources.view_statement", thing=view.thing)
+    row = Allocation.objects.filter(pk=allocation_id, project_id=project_id).first()
+    if row is None:
+        raise NotFound()
+    return [row.account_id, row.overrun_account_id]
+
+
 def statement(
     *,
     actor: Actor,
@@ -131,10 +147,13 @@ def statement(
     per_page: int = 50,
 ) -> ledger.Statement:
     """The statement of one allocation: its balance and its overrun together, so every use shows."""
-    view = accounts.project(actor=actor, project_id=project_id)
-    accounts.require(actor=actor, verb="resources.view_statement", thing=view.thing)
-    row = Allocation.objects.filter(pk=allocation_id, project_id=project_id).first()
-    if row is None:
-        raise NotFound()
-    ids = [row.account_id, row.overrun_account_id]
+    ids = _accounts_of(actor=actor, project_id=project_id, allocation_id=allocation_id)
     return ledger.statement(account_ids=ids, since=since, until=until, page=page, per_page=per_page)
+
+
+def statement_lines(
+    *, actor: Actor, project_id: UUID, allocation_id: UUID, since: datetime, until: datetime
+) -> Iterator[ledger.StatementLine]:
+    """Every line of an allocation's statement, streamed, for a download."""
+    ids = _accounts_of(actor=actor, project_id=project_id, allocation_id=allocation_id)
+    return ledger.statement_lines(account_ids=ids, since=since, until=until)

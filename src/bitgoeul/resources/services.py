@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -141,7 +141,7 @@ def grant(
 def _open_accounts(allocation_id: UUID, unit: str, actor: Actor) -> tuple[UUID, UUID, UUID]:
     """The three accounts of an allocation: balance, used, overrun."""
     ids = [derive(allocation_id, name) for name in ("balance", "used", "overrun")]
-    shapes = [(Purpose.ALLOCATION, True, None), (Purpose.USED, False, None), (Purpose.OVERRUN, False, ids[0])]
+    shapes = [(Purpose.ALLOCATION, True, None), (Purpose.USED, True, None), (Purpose.OVERRUN, False, ids[0])]
     for account_id, (purpose, limited, covers) in zip(ids, shapes, strict=True):
         ledger.open_account(
             id=account_id,
@@ -192,6 +192,7 @@ def recall(*, actor: Actor, allocation_id: UUID, reason: str) -> int:
 
 
 def _take_back(row: Allocation, reason: Reason, actor: str, memo: str = "") -> int:
+    ledger.clear_overruns(account_ids=[row.account_id], actor=actor)
     balance = ledger.accounts([row.account_id])[row.account_id]
     posted = ledger.post_available(
         # What was spent so far names the sweep: a repeated one finds its own posting.
@@ -209,12 +210,17 @@ def _take_back(row: Allocation, reason: Reason, actor: str, memo: str = "") -> i
 def expire_due(moment: datetime, *, limit: int = DUE_BATCH) -> int:
     """End allocations whose period is over and take their rest back; returns how many changed.
 
-    One transaction an allocation, so one that cannot move does not stop the others. Also sweeps ended
-    allocations on which work has ended since.
+    One transaction an allocation, so one that cannot move does not stop the others. Also pays overruns from what
+    has become free, and sweeps ended allocations on which work has ended since.
     """
     actor = Actor.system("expiry")
     due = Allocation.objects.filter(state__in=("ACTIVE", "SUSPENDED"), ends_at__lte=moment).order_by("ends_at")
     changed = sum(_expire(pk, actor) for pk in list(due.values_list("pk", flat=True)[:limit]))
+    owing = Allocation.objects.filter(
+        account__overrun__gt=0, account__credits__gt=F("account__debits") + F("account__held")
+    )
+    owing_ids = list(owing.values_list("account_id", flat=True)[:limit])
+    changed += len(ledger.clear_overruns(account_ids=owing_ids, actor=actor.id))
     left = Allocation.objects.filter(
         state__in=("RECALLED", "EXPIRED"), account__credits__gt=F("account__debits") + F("account__held")
     )
@@ -245,7 +251,7 @@ def hold_for(*, lines: Sequence[HoldLine], expires_at: datetime, actor: str, mem
     Raises AllocationNotUsable outside the period or when suspended, recalled or ended, InsufficientBalance,
     AccountInOverrun, NotFound.
     """
-    rows = _rows_of(line.allocation_id for line in lines)
+    rows = locked(line.allocation_id for line in lines)
     moment = now()
     for row in rows.values():
         if row.state != AllocationState.ACTIVE or not row.starts_at <= moment < row.ends_at:
@@ -257,14 +263,24 @@ def hold_for(*, lines: Sequence[HoldLine], expires_at: datetime, actor: str, mem
     ledger.hold_many(holds=requests, actor=actor)
 
 
+@transaction.atomic
 def release_holds(*, hold_ids: Sequence[UUID], actor: str, reason: str = "") -> None:
-    """Free holds that will not be used, all or nothing; one that was freed before stays as it is."""
-    ledger.release_many(hold_ids=hold_ids, actor=actor, reason=reason)
+    """Free holds that will not be used, all or nothing; one that was freed before stays as it is.
+
+    What becomes free pays an overrun first.
+    """
+    freed = ledger.release_many(hold_ids=hold_ids, actor=actor, reason=reason)
+    ledger.clear_overruns(account_ids={view.account_id for view in freed}, actor=actor)
 
 
-def _rows_of(allocation_ids: object) -> Mapping[UUID, Allocation]:
-    ids = set(allocation_ids)  # type: ignore[call-overload]
-    rows = {row.pk: row for row in Allocation.objects.filter(pk__in=ids)}
+def locked(allocation_ids: Iterable[UUID]) -> Mapping[UUID, Allocation]:
+    """Allocations by id, locked in the order of their ids until the transaction ends; raises NotFound.
+
+    Whoever moves an allocation's state waits, so a state that was checked still holds when the amount is held;
+    and of two who bring the same usage record the second finds what the first one charged.
+    """
+    ids = set(allocation_ids)
+    rows = {row.pk: row for row in Allocation.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
     if missing := ids - rows.keys():
         raise NotFound(N_("There is no allocation {id}."), field="allocation", id=str(min(missing)))
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,13 +17,13 @@ from django.views.decorators.http import require_safe
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.documents import Column, xlsx
 from bitgoeul.kernel.errors import NotFound
-from bitgoeul.ledger import facade as ledger
+from bitgoeul.ledger.facade import StatementLine
 from bitgoeul.web.facade import attachment, no_store, page_number, render_text
 
 from . import queries
+from .sources import source_page
 from .types import AllocationView
 
-EXPORT_PAGES_MAX = 200
 YEARS = (2000, 2200)  # beyond them a day later, or the same day in another zone, may not exist
 
 
@@ -65,20 +66,32 @@ def statement(request: HttpRequest, project_id: UUID) -> HttpResponse:
         chosen, (since, until) = _chosen(request, found), _period(request)
         if request.GET.get("format") == "xlsx":
             return _export(actor, chosen, since, until)
+        shown = queries.statement(
+            actor=actor,
+            project_id=project_id,
+            allocation_id=chosen.id,
+            since=since,
+            until=until,
+            page=page_number(request),
+        )
         context |= {
             "chosen": chosen,
             "since": since,
             "until": until - timedelta(days=1),
-            "statement": queries.statement(
-                actor=actor,
-                project_id=project_id,
-                allocation_id=chosen.id,
-                since=since,
-                until=until,
-                page=page_number(request),
-            ),
+            "statement": shown,
+            "rows": _rows(shown.lines),
         }
     return no_store(render(request, "resources/statement.html", context))
+
+
+def _rows(lines: Sequence[StatementLine]) -> list[dict[str, object]]:
+    """Each line with the usage record behind it and the page of what used it."""
+    found = queries.usage_of_postings(line.posting_id for line in lines)
+    return [
+        {"line": line, "usage": usage, "url": source_page(usage.detail) if usage else ""}
+        for line in lines
+        for usage in [found.get(line.posting_id)]
+    ]
 
 
 def _export(actor: accounts.Actor, chosen: AllocationView, since: datetime, until: datetime) -> HttpResponse:
@@ -90,22 +103,11 @@ def _export(actor: accounts.Actor, chosen: AllocationView, since: datetime, unti
         Column(_("Change (%(unit)s)") % {"unit": chosen.unit}, 20),
         Column(_("Balance (%(unit)s)") % {"unit": chosen.unit}, 20),
     ]
-    lines: list[ledger.StatementLine] = []
-    for number in range(1, EXPORT_PAGES_MAX + 1):
-        part = queries.statement(
-            actor=actor,
-            project_id=chosen.project_id,
-            allocation_id=chosen.id,
-            since=since,
-            until=until,
-            page=number,
-            per_page=100,
-        )
-        lines += part.lines
-        if number >= part.last:
-            break
-    rows = [
+    lines = queries.statement_lines(
+        actor=actor, project_id=chosen.project_id, allocation_id=chosen.id, since=since, until=until
+    )
+    rows = (
         (one.recorded_at, one.effective_at, render_text(one.reason.label), one.memo, one.change, one.balance)
         for one in lines
-    ]
+    )
     return attachment(xlsx(_("Statement"), columns, rows), f"statement-{chosen.resource_code}.xlsx")

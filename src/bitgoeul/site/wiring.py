@@ -8,6 +8,7 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
 from bitgoeul.outcomes import facade as outcomes
+from bitgoeul.resources import facade as resources
 from bitgoeul.trials import facade as trials
 
 
@@ -19,4 +20,5 @@ def connect() -> None:
     for topic in ("evidence.issued", "evidence.visibility"):
         audit.subscribe(topic, "outcomes.evidence_changed", outcomes.evidence_changed)
     audit.subscribe("evidence.invalidated", "outcomes.evidence_invalidated", outcomes.evidence_invalidated)
+    resources.register_source("job", lambda job_id: reverse("compute:job", args=[job_id]))
     compute.register_origin("trial", lambda trial_id: reverse("trials:trial", args=[trial_id]))
