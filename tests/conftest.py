@@ -12,6 +12,8 @@ from pathlib import Path
 # Before pytest-django reads the settings, so that no test writes into a real home.
 os.environ["BITGOEUL_HOME"] = tempfile.mkdtemp(prefix="bitgoeul-test-")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
+# Playwright's loop lives in this thread after the first browser test; Django would take us for a coroutine.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 import pytest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,10 +35,26 @@ class Watched:
         assert answer.status == status, f"{path}: {answer.status}"
         return self
 
+    def standing(self, expression: str) -> object:
+        """What a page says that stands; one on its way to the next has no document yet and is asked again."""
+        from playwright.sync_api import Error
+
+        whole = f"document.readyState === 'complete' ? [{expression}] : null"
+        limit = time.monotonic() + WAIT_MS / 1000
+        while time.monotonic() < limit:
+            try:
+                if found := self.page.evaluate(whole):
+                    return found[0]
+            except Error:
+                if time.monotonic() > limit - 1:
+                    raise
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"{self.page.url} does not come to rest")
+
     def check(self) -> None:
         """No script error, no policy violation, nothing fetched from outside, nothing wider than the window."""
-        self.problems += self.page.evaluate("window.__violations || []")
-        wide = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        self.problems += self.standing("window.__violations || []")
+        wide = self.standing("document.documentElement.scrollWidth - window.innerWidth")
         if wide > 0:
             self.problems.append(f"{self.page.url} is {wide} px wider than the window")
         assert not self.problems, "\n".join(self.problems)
@@ -110,7 +127,7 @@ def sign_in_as() -> Callable[[Watched, str], None]:
     def go(watched: Watched, name: str) -> None:
         watched.open("/example/sign-in/")
         row = watched.page.locator(".people-list li").filter(has_text=name)
-        row.get_by_role("button").click()
-        watched.page.wait_for_load_state()
+        with watched.page.expect_navigation():
+            row.get_by_role("button").click()
 
     return go

@@ -77,8 +77,9 @@ def sign(watched, path: str) -> None:
     watched.check()
     form = page.locator("main form[action$='/sign/']")
     form.locator("[name=agree]").check()
-    form.locator("button[type=submit]").click()
-    page.wait_for_load_state()
+    # The page that answers has the same address, so only the navigation itself can be waited for.
+    with page.expect_navigation():
+        form.locator("button[type=submit]").click()
     watched.check()
 
 

@@ -20,8 +20,8 @@ ROOMS = ["accounts", "audit", "compute", "content", "ledger", "outcomes", "progr
 
 PRODUCTION = ENV.mode == "production"
 DEBUG = False
-(HOME / "static").mkdir(parents=True, exist_ok=True)
 SECRET_KEY = ENV.secret_key or kept_secret_key(HOME)
+(HOME / "static").mkdir(parents=True, exist_ok=True)
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 PUBLIC_URL = ENV.public_url or f"http://localhost:{ENV.port}"
 
