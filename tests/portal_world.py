@@ -105,8 +105,9 @@ def _protocol() -> Any:
     definition |= json.loads(shipped.read_text(encoding="utf-8"))
     for one in definition["assets"].values():
         Blob.objects.get_or_create(digest=one, defaults={"size": 1, "media_type": "application/octet-stream"})
-    row = ProtocolVersion.objects.create(
-        digest=digest(definition), code="inference", version=definition["version"], definition=definition
+    row, _ = ProtocolVersion.objects.get_or_create(
+        digest=digest(definition),
+        defaults={"code": "inference", "version": definition["version"], "definition": definition},
     )
     return queries.protocol(row.digest)
 
@@ -174,9 +175,9 @@ def build() -> SimpleNamespace:
     people |= {"staff": _person("staff", roles.STAFF), "engineer": _person("engineer", roles.ENGINEER)}
     people["auditor"] = _person("auditor", roles.AUDITOR)
     ara, staff = people["ara"], people["staff"]
-    company = _company(ara, f"{SECRET} (예시)", "000-00-00015")
-    others = _company(people["chan"], "찬소프트 (예시)", "000-00-00029")
-    buyer = _company(people["dami"], "다미조달 (예시)", "000-00-00034")
+    company = _company(ara, f"{SECRET} (예시)", "000-00-70016")
+    others = _company(people["chan"], "찬소프트 (예시)", "000-00-70020")
+    buyer = _company(people["dami"], "다미조달 (예시)", "000-00-70035")
     application = _allocated(ara, staff, company, f"{SECRET} 과제 (예시)")
     elsewhere = _allocated(people["chan"], staff, others, "찬의 과제 (예시)")
     system = accounts.Actor.system("test")
@@ -234,6 +235,32 @@ def build() -> SimpleNamespace:
         trials=finished,
         evidence={name: view.evidence_digest for name, view in finished.items()},
     )
+
+
+def names_of(world: SimpleNamespace) -> dict[str, Any]:
+    """What stands for the names in the paths."""
+    return {
+        "project": world.project.id,
+        "subject": world.subject.id,
+        "version": world.version.id,
+        "trial": world.trials["private"].id,
+        "running": world.running.id,
+        "job": world.running.job_id,
+        "application": world.application.id,
+        "selected": world.selected.id,
+        "draft": world.draft.id,
+        "agreement": world.selected.agreement_id,
+        "digest": world.agreement_digest,
+        "allocation": world.allocation.id,
+        "company": world.company.id,
+        "protocol": world.protocol.digest,
+        "bora": world.people["bora"],
+        "figure": world.figure,
+        "call": "quick-start",
+        "question": 1,
+        "token": new_id(),
+        **world.evidence,
+    }
 
 
 REASON = "측정 장비에 잘못이 있었습니다."

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
+
+from installation import copy_home, environment, free_port, wait_for
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
@@ -131,3 +138,80 @@ def sign_in_as() -> Callable[[Watched, str], None]:
             row.get_by_role("button").click()
 
     return go
+
+
+@dataclass
+class Furnished:
+    """The world of `portal_world` behind a real web process, nothing else running; everybody is signed in."""
+
+    base: str
+    ids: dict[str, Any]
+    sessions: dict[str, str]
+    chromium: Any
+    contexts: list[Any] = field(default_factory=list)
+    clients: dict[str, httpx.Client] = field(default_factory=dict)
+    looked_at: set[Any] = field(default_factory=set)
+
+    def cookies(self, person: str) -> dict[str, str]:
+        """What makes a request that person's; nothing for ``anonymous``."""
+        return {"sessionid": self.sessions[person]} if person in self.sessions else {}
+
+    def ask(self, person: str, path: str, language: str = "ko") -> httpx.Response:
+        """GET as that person, without a browser and without following."""
+        client = self.clients.get(person)
+        if client is None:
+            client = httpx.Client(base_url=self.base, cookies=self.cookies(person), timeout=30.0)
+            self.clients[person] = client
+        return client.get(path, headers={"Accept-Language": language})
+
+    def tab(self, person: str, language: str = "ko", size: tuple[int, int] = DESKTOP, **options: Any) -> Watched:
+        """A watched tab of that person."""
+        context = self.chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            locale=language,
+            extra_http_headers={"Accept-Language": language},
+            **options,
+        )
+        context.set_default_timeout(WAIT_MS)
+        context.add_init_script(LISTEN)
+        context.add_cookies(
+            [{"name": name, "value": value, "url": self.base} for name, value in self.cookies(person).items()]
+        )
+        self.contexts.append(context)
+        watched = Watched(context.new_page(), self.base)
+        _watch(watched)
+        return watched
+
+
+@pytest.fixture(scope="module")
+def furnished(chromium, template_home, tmp_path_factory) -> Iterator[Furnished]:
+    """The furnished portal for a whole module; what a test changes stays changed."""
+    home = copy_home(template_home, tmp_path_factory.mktemp("furnished") / "home")
+    made = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("furnish.py"))],
+        env=environment(home), capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr[-3000:]
+    told = json.loads(made.stdout.strip().splitlines()[-1])
+    port = free_port()
+    served = [sys.executable, "-m", "gunicorn", "--config", "python:bitgoeul.site.gunicorn_conf"]
+    with (home / "web.txt").open("wb") as log, subprocess.Popen(
+        [*served, "--bind", f"127.0.0.1:{port}", "bitgoeul.site.wsgi"],
+        env=environment(home), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+    ) as process:  # fmt: skip
+        found = Furnished(f"http://127.0.0.1:{port}", told["ids"], told["sessions"], chromium)
+        try:
+            wait_for(lambda: _lives(found.base), 60.0)
+            yield found
+        finally:
+            for one in (*found.contexts, *found.clients.values()):
+                one.close()
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def _lives(base: str) -> bool:
+    try:
+        return httpx.get(f"{base}/healthz").status_code == 200
+    except httpx.TransportError:
+        return False

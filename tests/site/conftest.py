@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from bitgoeul.kernel.ids import new_id
-from portal_world import build
+from portal_world import build, names_of
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +42,4 @@ def enter(world, db):
 @pytest.fixture
 def ids(world):
     """What stands for the names in the paths."""
-    return {
-        "project": world.project.id,
-        "subject": world.subject.id,
-        "version": world.version.id,
-        "trial": world.trials["private"].id,
-        "running": world.running.id,
-        "application": world.application.id,
-        "selected": world.selected.id,
-        "draft": world.draft.id,
-        "agreement": world.selected.agreement_id,
-        "digest": world.agreement_digest,
-        "allocation": world.allocation.id,
-        "company": world.company.id,
-        "protocol": world.protocol.digest,
-        "bora": world.people["bora"],
-        "figure": world.figure,
-        "token": new_id(),
-        **world.evidence,
-    }
+    return names_of(world)
