@@ -60,7 +60,7 @@ def view(allocation):
 
 
 def test_the_catalogue_is_loaded_once(catalogue):
-    found = resources.catalogue()
+    found = resources.entries(resources.CatalogueFilter())
     assert found.total == catalogue["resources"]
     assert all("예시" in one.label.ko for one in found.items if one.category == "EQUIPMENT")
 

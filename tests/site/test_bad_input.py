@@ -19,11 +19,12 @@ VALUES = [
     "0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-09:00", "2026-01-01T00:00:00", [str(i) for i in range(500)],
 ]  # fmt: skip
 LISTS = [
-    "/home/", "/applications/", "/agreements/", "/calls/", "/calls/?past=1", "/board/", "/figures/{figure}/",
+    "/home/", "/applications/", "/agreements/", "/calls/", "/calls/?past=1", "/board/", "/catalogue/", "/figures/{figure}/",
     "/subjects/{subject}/", "/projects/{project}/statement/",
 ]  # fmt: skip
 REST_LISTS = [
     "/api/v1/projects", "/api/v1/calls", "/api/v1/applications", "/api/v1/agreements", "/api/v1/resources",
+    "/api/v1/catalogue",
     "/api/v1/figures/{figure}/claims", "/api/v1/projects/{project}/subjects",
     "/api/v1/trials?project_id={project}", "/api/v1/evidence?project_id={project}",
 ]  # fmt: skip

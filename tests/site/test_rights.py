@@ -70,6 +70,9 @@ GETS = """
 /agreements.xlsx                                  302 403 403 403 200 403 200
 /agreements/{agreement}/                          302 404 404 200 200 404 200
 /agreements/{agreement}/text/                     302 404 404 200 200 404 200
+/catalogue/                                       200 200 200 200 200 200 200
+/catalogue.xlsx                                   200 200 200 200 200 200 200
+/catalogue/cpu-core/                              200 200 200 200 200 200 200
 /figures/                                         200 200 200 200 200 200 200
 /figures.xlsx                                     200 200 200 200 200 200 200
 /figures/{figure}/                                200 200 200 200 200 200 200
@@ -91,6 +94,8 @@ GETS = """
 /api/v1/projects/{project}/allocations            401 404 200 200 200 200 200
 /api/v1/allocations/{allocation}                  401 404 200 200 200 200 200
 /api/v1/resources                                 401 200 200 200 200 200 200
+/api/v1/catalogue                                 200 200 200 200 200 200 200
+/api/v1/catalogue/cpu-core                        200 200 200 200 200 200 200
 /api/v1/projects/{project}/subjects               401 404 200 200 200 200 200
 /api/v1/subjects/{subject}                        401 404 200 200 200 200 200
 /api/v1/subjects/{subject}/versions               401 404 200 200 200 200 200

@@ -71,7 +71,7 @@ def funded(project, db):
         if loader is not None:
             loader(system, Path(__file__).resolve().parents[2] / "examples" / "gwangju")
     granted = {}
-    for item in resources.catalogue().items:
+    for item in resources.entries(resources.CatalogueFilter()).items:
         if item.unit in ("core_ms", "target_ms"):
             granted[item.unit] = resources.grant(
                 actor=system, id=new_id(), project_id=project.id, resource_code=item.code, amount=10_000_000,

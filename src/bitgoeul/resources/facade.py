@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+from .catalogue import ORDERS, centres, entries, entries_to_export, entry, granted_of, resources
 from .example import load_example
 from .metering import settle_use
-from .queries import allocation, allocations, catalogue, resources, statement, usage
-from .services import define_resource, expire_due, grant, hold_for, recall, release_holds, resume, suspend
+from .queries import allocation, allocations, statement, usage
+from .services import (
+    define_centre,
+    define_resource,
+    expire_due,
+    grant,
+    hold_for,
+    recall,
+    release_holds,
+    resume,
+    suspend,
+)
 from .sources import register_source
 from .states import ALLOCATION, AllocationState
 from .types import (
     AllocationNotUsable,
     AllocationView,
+    CatalogueFilter,
     Category,
+    CentreView,
+    Details,
     HoldLine,
     Origin,
     ResourceView,
+    Sector,
     UsageView,
     UseLine,
+    Way,
 )
 
 __all__ = [
     "ALLOCATION",
+    "ORDERS",
     "AllocationNotUsable",
     "AllocationState",
     "AllocationView",
+    "CatalogueFilter",
     "Category",
+    "CentreView",
+    "Details",
     "HoldLine",
     "Origin",
     "ResourceView",
+    "Sector",
     "UsageView",
     "UseLine",
+    "Way",
     "allocation",
     "allocations",
-    "catalogue",
+    "centres",
+    "define_centre",
     "define_resource",
+    "entries",
+    "entries_to_export",
+    "entry",
     "expire_due",
     "grant",
+    "granted_of",
     "hold_for",
     "load_example",
     "recall",

@@ -9,7 +9,22 @@ from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, s
 from bitgoeul.kernel.clock import now
 
 from .states import ALLOCATION
-from .types import Category
+from .types import Category, Sector, Way
+
+
+class Centre(models.Model):
+    """Who runs what the catalogue offers, and where it stands."""
+
+    code = models.SlugField(primary_key=True, max_length=48)
+    name_ko = models.CharField(max_length=120)
+    name_en = models.CharField(max_length=120)
+    place_ko = models.CharField(max_length=120)
+    place_en = models.CharField(max_length=120)
+    order = models.PositiveSmallIntegerField(default=0)
+    is_planned = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.code
 
 
 class Resource(models.Model):
@@ -26,12 +41,32 @@ class Resource(models.Model):
     location_ko = models.CharField(max_length=120, blank=True)
     location_en = models.CharField(max_length=120, blank=True)
     is_example = models.BooleanField(default=False)
+    centre = models.ForeignKey("resources.Centre", on_delete=models.PROTECT, null=True, related_name="+")
+    about_ko = models.CharField(max_length=400, blank=True, default="")
+    about_en = models.CharField(max_length=400, blank=True, default="")
+    sector = models.CharField(max_length=16, blank=True, default="")
+    way = models.CharField(max_length=16, blank=True, default="")
+    in_service_by = models.PositiveSmallIntegerField(null=True)
+    grid_minutes = models.PositiveSmallIntegerField(null=True)
+    quantity = models.PositiveIntegerField(default=1)
+    is_planned = models.BooleanField(default=False)
+    is_invented = models.BooleanField(default=False)
 
     class Meta:
         constraints = (
             models.CheckConstraint(
                 condition=Q(category__in=sorted(map(str, Category))), name="resources_resource_category"
             ),
+            models.CheckConstraint(
+                condition=Q(sector__in=["", *sorted(map(str, Sector))]), name="resources_resource_sector"
+            ),
+            models.CheckConstraint(
+                condition=Q(way__in=["", *sorted(map(str, Way))]), name="resources_resource_way"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["category", "name_ko"], name="resources_resource_list"),
+            models.Index(fields=["name_ko", "code"], name="resources_resource_name"),
         )
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Reading resources: catalogue, allocations with their balances, usage, statements."""
+"""Reading resources: allocations with their balances, usage, statements."""
 
 from __future__ import annotations
 
@@ -13,36 +13,12 @@ from bitgoeul.accounts.facade import Actor, Thing
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.kernel.text import Label
 from bitgoeul.ledger import facade as ledger
-from bitgoeul.web.facade import Page, page_of
 
-from .models import Allocation, Resource, Usage
+from .models import Allocation, Usage
 from .states import AllocationState
-from .types import AllocationView, Category, Origin, ResourceView, UsageView
+from .types import AllocationView, Origin, UsageView
 
 PER_PROJECT_MAX = 500
-
-
-def resource_view(row: Resource) -> ResourceView:
-    """The row as other rooms see it."""
-    return ResourceView(
-        code=row.code,
-        category=Category(row.category),
-        unit=row.unit_id,
-        label=Label(row.name_ko, row.name_en),
-        provider=Label(row.provider_ko, row.provider_en),
-        location=Label(row.location_ko, row.location_en),
-        is_example=row.is_example,
-    )
-
-
-def catalogue(page: int = 1) -> Page[ResourceView]:
-    """One page of the catalogue, by category and name."""
-    return page_of(Resource.objects.order_by("category", "name_ko"), page).map(resource_view)
-
-
-def resources(codes: Iterable[str]) -> Mapping[str, ResourceView]:
-    """Catalogue entries by code, in one query."""
-    return {row.code: resource_view(row) for row in Resource.objects.filter(pk__in=set(codes))}
 
 
 def _with_accounts() -> QuerySet[Allocation]:

@@ -9,9 +9,10 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from bitgoeul.accounts import facade as accounts
+from bitgoeul.kernel.text import Label
 
-from . import queries
-from .types import AllocationView
+from . import catalogue, queries
+from .types import AllocationView, CatalogueFilter, Category, ResourceView, Sector
 
 router = Router(tags=["resources"])
 
@@ -59,6 +60,62 @@ class ResourceList(Schema):
     total: int
 
 
+class EntryOut(Schema):
+    """An entry of the public catalogue, in both languages; ``is_invented`` marks what an example made up."""
+
+    code: str
+    category: str
+    unit: str
+    name: dict[str, str]
+    about: dict[str, str]
+    centre: str
+    provider: dict[str, str]
+    place: dict[str, str]
+    sector: str | None
+    way: str | None
+    in_service_by: int | None
+    grid_minutes: int | None
+    quantity: int
+    is_planned: bool
+    is_example: bool
+    is_invented: bool
+
+
+class EntryList(Schema):
+    """One page of the public catalogue."""
+
+    items: list[EntryOut]
+    page: int
+    last: int
+    total: int
+
+
+def _both(label: Label) -> dict[str, str]:
+    return {"ko": label.ko, "en": label.en}
+
+
+def _entry(view: ResourceView) -> EntryOut:
+    more = view.details
+    return EntryOut(
+        code=view.code,
+        category=str(view.category),
+        unit=view.unit,
+        name=_both(view.label),
+        about=_both(more.about),
+        centre=more.centre,
+        provider=_both(view.provider),
+        place=_both(view.location),
+        sector=str(more.sector) if more.sector else None,
+        way=str(more.way) if more.way else None,
+        in_service_by=more.in_service_by,
+        grid_minutes=more.grid_minutes,
+        quantity=more.quantity,
+        is_planned=more.is_planned,
+        is_example=view.is_example,
+        is_invented=more.is_invented,
+    )
+
+
 def _out(view: AllocationView) -> AllocationOut:
     return AllocationOut(
         id=view.id,
@@ -94,7 +151,7 @@ def allocation(request: HttpRequest, allocation_id: UUID) -> AllocationOut:
 def resources(request: HttpRequest, page: int = 1) -> ResourceList:
     """One page of the catalogue."""
     accounts.require(actor=accounts.actor_of(request), verb="resources.view_catalogue", thing=accounts.PORTAL)
-    found = queries.catalogue(page)
+    found = catalogue.entries(CatalogueFilter(), page)
     items = [
         ResourceOut(
             code=view.code,
@@ -107,3 +164,26 @@ def resources(request: HttpRequest, page: int = 1) -> ResourceList:
         for view in found.items
     ]
     return ResourceList(items=items, page=found.number, last=found.last, total=found.total)
+
+
+@router.get("/catalogue", response=EntryList, auth=None)
+def entries(
+    request: HttpRequest,
+    category: Category | None = None,
+    centre: str = "",
+    sector: Sector | None = None,
+    q: str = "",
+    page: int = 1,
+) -> EntryList:
+    """One page of the public catalogue, by category and name; the filters are those of the page."""
+    wanted = CatalogueFilter(category, centre.replace("\0", "")[:48], sector, q.replace("\0", ""))
+    found = catalogue.entries(wanted, page)
+    return EntryList(
+        items=[_entry(one) for one in found.items], page=found.number, last=found.last, total=found.total
+    )
+
+
+@router.get("/catalogue/{slug:code}", response=EntryOut, auth=None)
+def entry(request: HttpRequest, code: str) -> EntryOut:
+    """One entry of the public catalogue."""
+    return _entry(catalogue.entry(code))

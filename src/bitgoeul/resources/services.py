@@ -20,12 +20,47 @@ from bitgoeul.kernel.text import N_, Label
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.ledger.facade import Purpose, Reason
 
-from .models import Allocation, Resource
-from .queries import allocation_view, resource_view, thing_of
+from .catalogue import resource_view
+from .models import Allocation, Centre, Resource
+from .queries import allocation_view, thing_of
 from .states import AllocationState
-from .types import AllocationNotUsable, AllocationView, Category, HoldLine, Origin, ResourceView
+from .types import (
+    AllocationNotUsable,
+    AllocationView,
+    Category,
+    CentreView,
+    Details,
+    HoldLine,
+    Origin,
+    ResourceView,
+)
 
 DUE_BATCH = 500
+NO_DETAILS = Details()
+
+
+@transaction.atomic
+def define_centre(*, actor: Actor, centre: CentreView, order: int = 0) -> None:
+    """Add a centre, or change its names."""
+    if not actor.is_system:
+        raise BadInput(N_("The catalogue is loaded from data."))
+    names = {
+        "name_ko": centre.name.ko,
+        "name_en": centre.name.en,
+        "place_ko": centre.place.ko,
+        "place_en": centre.place.en,
+        "order": order,
+        "is_planned": centre.is_planned,
+    }
+    _row, made = Centre.objects.update_or_create(pk=centre.code, defaults=names)
+    if made:
+        audit.record(
+            verb="resources.define_centre",
+            subject_kind="centre",
+            subject_id=centre.code,
+            actor=actor.id,
+            after={"name": centre.name.ko},
+        )
 
 
 @transaction.atomic
@@ -39,8 +74,9 @@ def define_resource(
     provider: Label,
     location: Label,
     is_example: bool = False,
+    details: Details = NO_DETAILS,
 ) -> ResourceView:
-    """Add an entry to the catalogue, or change its names; its unit never changes (Conflict)."""
+    """Add an entry to the catalogue, or change what it says; its unit never changes (Conflict)."""
     if not actor.is_system:
         raise BadInput(N_("The catalogue is loaded from data."))
     supply = ledger.open_account(
@@ -61,6 +97,7 @@ def define_resource(
         "location_ko": location.ko,
         "location_en": location.en,
         "is_example": is_example,
+        **_columns(details),
     }
     row, made = Resource.objects.update_or_create(
         pk=code, defaults=names, create_defaults={**names, "unit_id": unit, "supply_id": supply.pk}
@@ -74,6 +111,21 @@ def define_resource(
             after={"unit": unit, "category": category},
         )
     return resource_view(row)
+
+
+def _columns(details: Details) -> dict[str, object]:
+    return {
+        "centre_id": details.centre or None,
+        "about_ko": details.about.ko,
+        "about_en": details.about.en,
+        "sector": str(details.sector or ""),
+        "way": str(details.way or ""),
+        "in_service_by": details.in_service_by,
+        "grid_minutes": details.grid_minutes,
+        "quantity": details.quantity,
+        "is_planned": details.is_planned,
+        "is_invented": details.is_invented,
+    }
 
 
 @transaction.atomic

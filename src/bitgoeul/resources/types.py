@@ -41,6 +41,47 @@ CATEGORY_LABELS: Mapping[Category, Text] = {
 }
 
 
+class Sector(StrEnum):
+    """The field that a resource serves."""
+
+    AUTOMOTIVE = "AUTOMOTIVE"
+    HEALTHCARE = "HEALTHCARE"
+    ENERGY = "ENERGY"
+    MOBILITY = "MOBILITY"
+    CITY = "CITY"
+    AI_CHIP = "AI_CHIP"
+    COMPUTING = "COMPUTING"
+
+
+SECTOR_LABELS: Mapping[Sector, Text] = {
+    Sector.AUTOMOTIVE: Text(N_("Automotive")),
+    Sector.HEALTHCARE: Text(N_("Healthcare")),
+    Sector.ENERGY: Text(N_("Energy")),
+    Sector.MOBILITY: Text(N_("Mobility")),
+    Sector.CITY: Text(N_("City life")),
+    Sector.AI_CHIP: Text(N_("AI chips")),
+    Sector.COMPUTING: Text(N_("Computing")),
+}
+
+
+class Way(StrEnum):
+    """How equipment is used; the two are booked apart, for research budgets may pay them from other lines."""
+
+    SELF_USE = "SELF_USE"
+    """The customer operates it, against a fee, after safety training."""
+    COMMISSIONED = "COMMISSIONED"
+    """The centre tests and gives a report."""
+    EITHER = "EITHER"
+    """Both are offered."""
+
+
+WAY_LABELS: Mapping[Way, Text] = {
+    Way.SELF_USE: Text(N_("Self-use")),
+    Way.COMMISSIONED: Text(N_("Commissioned test")),
+    Way.EITHER: Text(N_("Self-use or commissioned test")),
+}
+
+
 class AllocationNotUsable(LimitReached):
     """Nothing new can start from this allocation."""
 
@@ -60,6 +101,39 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class CentreView:
+    """Who runs what is offered, and where; ``is_planned`` says that it is announced, not open."""
+
+    code: str
+    name: Label
+    place: Label
+    is_planned: bool
+
+
+NO_WORDS = Label("", "")
+
+
+@dataclass(frozen=True)
+class Details:
+    """What an entry says beyond its name.
+
+    ``in_service_by`` is the year by whose end it was in service; ``grid_minutes`` the smallest booking;
+    ``quantity`` how many of the kind there are. ``is_invented`` says that the thing or its name is made up for an
+    example, ``is_planned`` that it is announced only.
+    """
+
+    centre: str = ""
+    about: Label = NO_WORDS
+    sector: Sector | None = None
+    way: Way | None = None
+    in_service_by: int | None = None
+    grid_minutes: int | None = None
+    quantity: int = 1
+    is_planned: bool = False
+    is_invented: bool = False
+
+
+@dataclass(frozen=True)
 class ResourceView:
     """An entry of the catalogue."""
 
@@ -70,11 +144,33 @@ class ResourceView:
     provider: Label
     location: Label
     is_example: bool
+    details: Details = Details()
 
     @property
     def category_label(self) -> Text:
         """The word for its category."""
         return CATEGORY_LABELS[self.category]
+
+    @property
+    def sector_label(self) -> Text | None:
+        """The word for its field, if it has one."""
+        return SECTOR_LABELS[self.details.sector] if self.details.sector else None
+
+    @property
+    def way_label(self) -> Text | None:
+        """The words for how it is used, for equipment."""
+        return WAY_LABELS[self.details.way] if self.details.way else None
+
+
+@dataclass(frozen=True)
+class CatalogueFilter:
+    """Which entries to list, and in which order (a key of ``queries.ORDERS``); empty means all."""
+
+    category: Category | None = None
+    centre: str = ""
+    sector: Sector | None = None
+    text: str = ""
+    order: str = ""
 
 
 @dataclass(frozen=True)

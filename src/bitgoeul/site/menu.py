@@ -1,4 +1,4 @@
-"""The portal's main menu: five doors that everybody has, and one's own home."""
+"""The portal's main menu: six doors that everybody has, and one's own home."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Entry:
 PUBLIC = (
     (Text(N_("Get started")), "programmes:start"),
     (Text(N_("Calls")), "programmes:calls"),
+    (Text(N_("Catalogue")), "site:catalogue"),
     (Text(N_("Stage board")), "site:board"),
     (Text(N_("Check evidence")), "trials:verify"),
     (Text(N_("Public figures")), "outcomes:figures"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import board, front, home, interface, project
+from . import board, catalogue, front, home, interface, project
 
 app_name = "site"
 urlpatterns = [
@@ -13,6 +13,9 @@ urlpatterns = [
     path("home/", home.home, name="home"),
     path("projects/<uuid:project_id>/", project.project, name="project"),
     path("board/", board.board, name="board"),
+    path("catalogue/", catalogue.catalogue, name="catalogue"),
+    path("catalogue.xlsx", catalogue.catalogue_xlsx, name="catalogue_xlsx"),
+    path("catalogue/<slug:code>/", catalogue.catalogue_entry, name="catalogue_entry"),
     path("api/", interface.interface, name="interface"),
     path("language/", set_language, name="language"),
 ]
