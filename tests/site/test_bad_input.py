@@ -19,7 +19,8 @@ VALUES = [
     "0001-01-01T00:00:00+09:00", "9999-12-31T23:59:59-09:00", "2026-01-01T00:00:00", [str(i) for i in range(500)],
 ]  # fmt: skip
 LISTS = [
-    "/home/", "/applications/", "/agreements/", "/calls/", "/calls/?past=1", "/board/", "/catalogue/", "/figures/{figure}/",
+    "/home/", "/applications/", "/agreements/", "/calls/", "/calls/?past=1", "/board/", "/catalogue/",
+    "/figures/{figure}/",
     "/subjects/{subject}/", "/projects/{project}/statement/",
 ]  # fmt: skip
 REST_LISTS = [
