@@ -31,7 +31,7 @@ from .services import (
     remove_member,
     remove_organisation_member,
 )
-from .sessions import actor_of, example_sign_in_open, session_or_token
+from .sessions import actor_of, actor_seen, example_sign_in_open, session_or_token
 from .tokens import actor_of_token, issue_token, my_tokens, revoke_token
 from .types import (
     OPERATOR_ANY,
@@ -76,6 +76,7 @@ __all__ = [
     "actor_for",
     "actor_of",
     "actor_of_token",
+    "actor_seen",
     "add_member",
     "add_organisation_member",
     "clean_registration_number",

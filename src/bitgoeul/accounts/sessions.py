@@ -40,6 +40,12 @@ def actor_of(request: HttpRequest) -> Actor:
     return actor
 
 
+def actor_seen(request: HttpRequest) -> str:
+    """The id of whoever asked, as far as answering has found out; empty otherwise. Asks the database nothing."""
+    actor = getattr(request, CACHE, None)
+    return actor.id if isinstance(actor, Actor) and actor.is_signed_in else ""
+
+
 class SessionAuth(APIKeyCookie):
     """The page's own session, with its CSRF check."""
 

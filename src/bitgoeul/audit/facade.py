@@ -6,13 +6,14 @@ from .append_only import AppendOnlyModel, append_only_operations, append_only_ta
 from .chain import seal, seal_all, verify, write_head
 from .models import Event, StatefulModel, state_check, state_field
 from .outbox import dispatch_once, stuck, subscribe, subscribers
-from .queries import events_after, history, moves_of, subjects_of
+from .queries import backlog, events_after, history, moves_of, request_behind, subjects_of
 from .request import origin, request_context, request_id
 from .services import advance, emit, erase_personal, plain, record, record_access, record_many
-from .types import EventDraft, EventView, Finding, MoveView, Report
+from .types import Backlog, EventDraft, EventView, Finding, MoveView, Report
 
 __all__ = [
     "AppendOnlyModel",
+    "Backlog",
     "Event",
     "EventDraft",
     "EventView",
@@ -23,6 +24,7 @@ __all__ = [
     "advance",
     "append_only_operations",
     "append_only_tables",
+    "backlog",
     "dispatch_once",
     "emit",
     "erase_personal",
@@ -35,6 +37,7 @@ __all__ = [
     "record",
     "record_access",
     "record_many",
+    "request_behind",
     "request_context",
     "request_id",
     "seal",

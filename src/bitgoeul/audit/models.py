@@ -147,6 +147,7 @@ class Message(models.Model):
     topic = models.CharField(max_length=80)
     key = models.CharField(max_length=160)
     payload = models.JSONField()
+    request_id = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField(default=now)
     available_at = models.DateTimeField(default=now)
     lease_owner = models.CharField(max_length=80, blank=True, default="")

@@ -19,6 +19,7 @@ from django.db.models import F, Q
 from bitgoeul.kernel.clock import now
 
 from .models import Delivery, Message
+from .request import request_context
 
 Handler = Callable[[Mapping[str, Any]], None]
 LEASE = timedelta(seconds=60)
@@ -64,6 +65,12 @@ def dispatch_once(limit: int = 20) -> int:
 
 
 def _deliver(message: Message) -> bool:
+    """Hand the message to each subscriber under the id of the request that caused it."""
+    with request_context(message.request_id):
+        return _deliver_to_all(message)
+
+
+def _deliver_to_all(message: Message) -> bool:
     for name, handler in subscribers(message.topic).items():
         try:
             _hand_over(message, name, handler)
@@ -72,6 +79,7 @@ def _deliver(message: Message) -> bool:
             _retry_later(message, name, error)
             return False
     Message.objects.filter(pk=message.pk).update(done_at=now(), lease_until=None)
+    log.info("message delivered", extra={"topic": message.topic, "attempts": message.attempts})
     return True
 
 

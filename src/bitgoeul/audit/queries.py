@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from django.db.models import Count, Min, Q
+
 from bitgoeul.web.facade import Page, page_of
 
-from .models import Event, Move
-from .types import EventView, MoveView
+from .models import Event, Message, Move, Unsealed
+from .types import Backlog, EventView, MoveView
+
+STUCK_ATTEMPTS_MIN = 3
 
 
 def moves_of(subject_kind: str, subject_ids: Iterable[object]) -> Mapping[str, list[MoveView]]:
@@ -40,3 +44,19 @@ def subjects_of(verb: str) -> Iterator[str]:
     """The ids of the things that events of ``verb`` tell of, streamed; one id may come more than once."""
     rows = Event.objects.filter(verb=verb).order_by("pk").values_list("subject_id", flat=True)
     return rows.iterator(chunk_size=2_000)
+
+
+def backlog() -> Backlog:
+    """What waits to be sealed and to be delivered, in two queries."""
+    sealing = Unsealed.objects.aggregate(count=Count("pk"), since=Min("event__at"))
+    failed = Q(attempts__gte=STUCK_ATTEMPTS_MIN)
+    outbox = Message.objects.filter(done_at=None).aggregate(
+        count=Count("pk"), stuck=Count("pk", filter=failed), since=Min("created_at")
+    )
+    return Backlog(sealing["count"], sealing["since"], outbox["count"], outbox["stuck"], outbox["since"])
+
+
+def request_behind(subject_kind: str, subject_id: object) -> str:
+    """The id of the request that first touched a thing; empty when none did."""
+    rows = Event.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id)).exclude(request_id="")
+    return rows.order_by("at").values_list("request_id", flat=True).first() or ""

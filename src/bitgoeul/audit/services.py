@@ -102,7 +102,8 @@ def record_many(drafts: Sequence[EventDraft]) -> None:
 def emit(*, topic: str, key: str, payload: Mapping[str, Any]) -> None:
     """Write news in the caller's transaction; the same ``(topic, key)`` again changes nothing."""
     # ignore_conflicts, for a unique violation would break the caller's transaction on PostgreSQL.
-    Message.objects.bulk_create([Message(topic=topic, key=key, payload=plain(payload))], ignore_conflicts=True)
+    message = Message(topic=topic, key=key, payload=plain(payload), request_id=request.request_id())
+    Message.objects.bulk_create([message], ignore_conflicts=True)
 
 
 @transaction.atomic

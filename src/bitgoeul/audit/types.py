@@ -35,6 +35,21 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Backlog:
+    """What the audit room has still to do; times are None when nothing waits.
+
+    ``unsealed`` events have no chain position yet; ``waiting`` messages are not delivered; ``stuck`` of
+    them failed several times. ``waiting_since`` is when the oldest of them was written.
+    """
+
+    unsealed: int
+    unsealed_since: datetime | None
+    waiting: int
+    stuck: int
+    waiting_since: datetime | None
+
+
+@dataclass(frozen=True)
 class EventDraft:
     """One event to record: who did what to which thing, what was before and is after."""
 

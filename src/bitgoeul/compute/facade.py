@@ -6,11 +6,11 @@ from .events import JOB_FINISHED
 from .logs import read_log
 from .origins import register_origin
 from .ports import Limits
-from .queries import artefacts, job, job_views, jobs
+from .queries import artefacts, job, job_views, jobs, standing
 from .services import cancel_job, estimate, follow_once, submit_job, write_off_job
 from .states import MACHINE as JOB
 from .states import JobState
-from .types import ArtefactView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin
+from .types import ArtefactView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
 
 __all__ = [
     "JOB",
@@ -23,6 +23,7 @@ __all__ = [
     "LogChunk",
     "NotEnoughLeft",
     "Origin",
+    "Standing",
     "artefacts",
     "cancel_job",
     "estimate",
@@ -32,6 +33,7 @@ __all__ = [
     "jobs",
     "read_log",
     "register_origin",
+    "standing",
     "submit_job",
     "write_off_job",
 ]

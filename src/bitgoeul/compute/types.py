@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -59,6 +59,18 @@ class JobRequest:
             "limits": Limits(**data["limits"]),
         }
         return cls(**{**data, **changed})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The jobs of the installation: how many in each state, since when the oldest waits, how late metering is.
+
+    ``metering_late`` is how long the most overdue job is past its wall-clock limit without having been charged.
+    """
+
+    jobs: Mapping[str, int]
+    queued_since: datetime | None
+    metering_late: timedelta
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .queries import accounts, statement, statement_lines
+from .queries import accounts, open_holds, statement, statement_lines
 from .rules import AccountInOverrun, HoldResolved, InsufficientBalance, UnknownAccount, UnknownHold
 from .services import (
     clear_overruns,
@@ -61,6 +61,7 @@ __all__ = [
     "give_back_many",
     "hold_many",
     "open_account",
+    "open_holds",
     "post_available",
     "post_many",
     "release_many",

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 from bitgoeul.web.facade import Page, page_of
 
-from .models import Account, Transfer
+from .models import Account, OpenHold, Transfer
 from .types import AccountView, Purpose, Reason, Statement, StatementLine
 
 ACCOUNTS_MAX = 100
@@ -107,3 +107,9 @@ def _lines(rows: Iterable[Transfer], chosen: set[UUID], balance: int) -> Iterato
             change=change,
             balance=balance,
         )
+
+
+def open_holds(moment: datetime) -> tuple[int, int]:
+    """How many holds stand, and how many of them are past their time at ``moment``; one query."""
+    found = OpenHold.objects.aggregate(all=Count("pk"), due=Count("pk", filter=Q(expires_at__lt=moment)))
+    return found["all"], found["due"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import sys
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal, Self
 
@@ -18,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 PREFIX = "BITGOEUL_"
 INSTALLATION_ROOT = Path(__file__).resolve().parents[3]
 # Set by the supervisor and the engine for their own children, not by people.
+SECRETS = ("secret_key", "mail_password", "metrics_token")
 INTERNAL = frozenset({"BITGOEUL_SUPERVISOR", "BITGOEUL_JOB_ID"})
 
 
@@ -60,6 +62,14 @@ class Env(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe log line written."
     )
+    trusted_proxies: str = Field(
+        default="",
+        description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, with commas.",
+    )
+    metrics_token: str = Field(
+        default="", description="Who sends it may read /metrics; from this machine alone when empty."
+    )
+    metrics_token_file: Path | None = Field(default=None, description="A file that holds metrics_token.")
     upload_limit_mib: int = Field(
         default=64, ge=1, le=4096, description="The largest file a person may upload, in MiB."
     )
@@ -84,20 +94,32 @@ class Env(BaseSettings):
     @model_validator(mode="after")
     def _resolve(self) -> Self:
         self.home = self.home.expanduser().resolve()
-        if self.secret_key_file and not self.secret_key:
-            self.secret_key = _secret_in(self.secret_key_file)
-        if self.mail_password_file and not self.mail_password:
-            self.mail_password = self.mail_password_file.read_text(encoding="utf-8").strip()
+        for name in SECRETS:
+            path = getattr(self, f"{name}_file")
+            if path is not None and not getattr(self, name):
+                setattr(self, name, _secret_in(f"{name}_file", path))
+        networks(self.trusted_proxies)
         return self
 
 
-def _secret_in(path: Path) -> str:
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks of a list with commas; ValueError names the entry that is none."""
+    found = []
+    for entry in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(ip_network(entry))
+        except ValueError as error:
+            raise ValueError(
+                f"trusted_proxies: “{entry}” is neither an address nor a network ({error})"
+            ) from error
+    return tuple(found)
+
+
+def _secret_in(name: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"secret_key_file: {path} cannot be read as text ({error}); name a readable file"
-        ) from error
+        raise ValueError(f"{name}: {path} cannot be read as text ({error}); name a readable file") from error
 
 
 def load_env() -> Env:

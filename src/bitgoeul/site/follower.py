@@ -13,7 +13,9 @@ def main() -> None:
     from bitgoeul.compute import facade as compute
 
     from .loops import Step, run_loop
+    from .schema import require_current
 
+    require_current("follower")
     run_loop("follower", settings.HOME, [Step("follow", lambda: compute.follow_once(limit=20))])
 
 

@@ -9,7 +9,8 @@ from csp.constants import NONE, SELF
 
 from bitgoeul.accounts import allauth_settings
 
-from .env import kept_secret_key, load_env
+from . import logs
+from .env import kept_secret_key, load_env, networks
 
 django_stubs_ext.monkeypatch()
 
@@ -41,7 +42,12 @@ INSTALLED_APPS = [
     "ninja",
 ]
 
+TRUSTED_PROXIES = networks(ENV.trusted_proxies)
+if TRUSTED_PROXIES:  # ProxyMiddleware empties the header of everybody else
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
 MIDDLEWARE = [
+    "bitgoeul.site.middleware.ProxyMiddleware",
     "bitgoeul.site.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -167,6 +173,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+LOGGING = logs.config(ENV.log_level)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -40,6 +40,8 @@ JOBS_SECONDS_MAX = 10.0
 LOG_BYTES_MAX = 8 * 2**20
 TICK_SECONDS = 0.25
 CANNOT_BIND = 126
+# A child that ends so cannot serve until somebody acts, for example with a database of another form.
+CANNOT_SERVE = 78
 LOAD_CODE = (sys.executable, "-m", "bitgoeul.site.cli", "doctor", "--code-only")
 
 
@@ -169,6 +171,7 @@ class Supervisor:
     check_command: list[str] = field(default_factory=lambda: [*LOAD_CODE])
     ready: bool = False
     stopping: bool = False
+    refused: bool = False
 
     def run(self) -> int:
         """Start all, watch, and stop on a signal; raises `Refused` when it cannot start."""
@@ -231,6 +234,9 @@ class Supervisor:
             if news is not None and news.si_signo == signal.SIGUSR2 and self._fit_to_restart():
                 self._replace()
             self._reap()
+            if self.refused and not self.ready:
+                self._stop(jobs=True)
+                return 2
             journey = self.children.get("journey")
             if journey is not None and journey.status is not None and not self.stay:
                 self._stop(jobs=True)
@@ -308,7 +314,10 @@ class Supervisor:
         wait = BACK_OFF_SECONDS[min(child.failures, len(BACK_OFF_SECONDS) - 1)]
         child.failures += 1
         child.due = time.monotonic() + wait
-        if not self.stopping:
+        if status == CANNOT_SERVE and not self.ready and not self.stopping:
+            self.say(f"{child.name} cannot start.{self._last_lines(child, status)}" if not self.refused else "")
+            self.refused = True
+        elif not self.stopping:
             how = f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
             self.say(
                 f"{child.name} ended ({how}); it starts again in {wait:g} s.{self._last_lines(child, status)}"
@@ -441,7 +450,8 @@ class Supervisor:
             return False
         if check.returncode != 0:
             last = check.stderr.strip().splitlines()[-1:] or ["no reason given"]
-            self.say(f"Not restarted: the code does not load ({last[0]}).")
+            why = last[0] if check.returncode == CANNOT_SERVE else f"the code does not load ({last[0]})."
+            self.say(f"Not restarted: {why}")
         return check.returncode == 0
 
     def _replace(self) -> None:

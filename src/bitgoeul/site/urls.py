@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from . import health
+from . import health, metrics
 from .rest import api
 
 ROOMS_WITH_PAGES = ("accounts", "compute", "resources", "trials", "programmes", "outcomes", "site.pages")
@@ -12,6 +12,7 @@ ROOMS_WITH_PAGES = ("accounts", "compute", "resources", "trials", "programmes", 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.live),
     path("readyz", health.ready),
+    path("metrics", metrics.page),
     path("accounts/", include("allauth.urls")),
     path("api/v1/", api.urls),
     *(path("", include(f"bitgoeul.{room}.urls")) for room in ROOMS_WITH_PAGES),

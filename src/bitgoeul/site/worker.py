@@ -19,6 +19,9 @@ def main() -> None:
     from bitgoeul.resources import facade as resources
 
     from .loops import Step, run_loop
+    from .schema import require_current
+
+    require_current("worker")
 
     def write_head() -> int:
         audit.write_head()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -81,15 +82,10 @@ def _claim(row: Job) -> bool:
     """Win a queued job; refuse one whose hold would end before it does."""
     try:
         if rules.waited_too_long(row.submitted_at, now()):
-            end_unused(row, "refuse", Text(N_("The job waited too long and was given up.")), actor=FOLLOWER)
+            with behind(row):
+                end_unused(row, "refuse", Text(N_("The job waited too long and was given up.")), actor=FOLLOWER)
             return False
-        audit.advance(
-            row,
-            "submit",
-            actor=FOLLOWER,
-            changes={"lease_until": now() + LEASE},
-            payload={"origin": origin_json(row)},
-        )
+        _move(row, "submit", lease_until=now() + LEASE)
     except WrongState:  # another follower was faster, or it was cancelled
         return False
     return True
@@ -101,7 +97,17 @@ def _claim_again(row: Job) -> bool:
     return mine.update(lease_until=now() + LEASE) == 1
 
 
+def behind(row: Job) -> AbstractContextManager[None]:
+    """What is done for a job is written down and logged under the request that submitted it."""
+    return audit.request_context(audit.request_behind("job", row.pk))
+
+
 def _submit(engine: Engine, row: Job) -> None:
+    with behind(row):
+        _submit_now(engine, row)
+
+
+def _submit_now(engine: Engine, row: Job) -> None:
     try:
         handle = engine.submit(spec_of(row))
     except (EngineRefused, content.NoSuchBlob, content.Damaged) as error:
@@ -109,7 +115,7 @@ def _submit(engine: Engine, row: Job) -> None:
     except Conflict:
         _note_forgotten(row)
     except DomainError as error:  # not now: the lease runs out and somebody tries again
-        log.warning("job %s was not handed over: %s", row.pk, error)
+        log.warning("job not handed over: %s", error, extra={"job": str(row.pk)})
     else:
         Job.objects.filter(pk=row.pk, handle__isnull=True).update(handle=handle.to_json())
 
@@ -178,7 +184,7 @@ def _note_safely(engine: Engine, row: Job, handle: Handle, seen: Mapping[UUID, O
     except WrongState:  # another follower was faster
         return 0
     except DomainError as error:  # a full disk, say: this job waits, the others go on
-        log.warning("job %s could not be followed: %s", row.pk, error)
+        log.warning("job not followed: %s", error, extra={"job": str(row.pk)})
         Job.objects.filter(pk=row.pk).update(not_before=now() + RETRY)
         return 0
 
@@ -201,7 +207,9 @@ def note(engine: Engine, row: Job, handle: Handle, seen: Observation | None) -> 
 
 
 def _move(row: Job, action: str, **changes: object) -> None:
-    audit.advance(row, action, actor=FOLLOWER, changes=changes, payload={"origin": origin_json(row)})
+    with behind(row):
+        audit.advance(row, action, actor=FOLLOWER, changes=changes, payload={"origin": origin_json(row)})
+        log.info("job moved", extra={"job": str(row.pk), "action": action})
 
 
 def _note_missing(row: Job) -> int:
@@ -218,9 +226,11 @@ def _note_missing(row: Job) -> int:
 
 
 def _note_end(engine: Engine, row: Job, handle: Handle, seen: Observation) -> int:
-    records = engine.usage([handle])
-    kept = collect(engine, row, handle)
-    end_used(row, seen, records[0] if records else None, kept, actor=FOLLOWER)
+    with behind(row):
+        records = engine.usage([handle])
+        kept = collect(engine, row, handle)
+        end_used(row, seen, records[0] if records else None, kept, actor=FOLLOWER)
+        log.info("job ended", extra={"job": str(row.pk), "state": row.state})
     if isinstance(engine, Forgetter):
         engine.forget([row.pk])
     return 1

@@ -26,6 +26,13 @@ def use_django() -> None:
     django.setup()
 
 
+def refuse_other_schema(what: str) -> None:
+    """End with one line while code and database do not fit."""
+    from bitgoeul.site.schema import require_current
+
+    require_current(what)
+
+
 @click.command()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=None, help="Port of the portal; 0 takes a free one."
@@ -88,6 +95,8 @@ def restart() -> None:
     before = supervisor.read_state(home)
     if before is None:
         raise bad_input(f"Nothing runs on {home}. Start it with ./run")
+    use_django()
+    refuse_other_schema("Nothing was restarted: the new code")
     send(Identity(before["pid"], before["start"]), signal.SIGUSR2)
     limit = time.monotonic() + RESTART_SECONDS_MAX
     while time.monotonic() < limit:
@@ -109,6 +118,7 @@ def doctor(code_only: bool, as_json: bool) -> None:
         from django.core.management import call_command
 
         call_command("check")
+        refuse_other_schema("The new code")
         return
     from bitgoeul.site.doctor import examine
 
