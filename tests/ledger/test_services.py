@@ -233,7 +233,7 @@ def test_a_removed_audit_event_is_noticed(book):
 def test_a_statement_opens_runs_and_closes(book, django_assert_num_queries):
     for amount in (10, 20, 30):
         book.use(amount)
-    middle = Transfer.objects.order_by("recorded_at", "id")[2].recorded_at
+    middle = Transfer.objects.order_by("recorded_at", "posting_id")[2].recorded_at
     until = now() + timedelta(seconds=1)
     with django_assert_num_queries(7):
         shown = ledger.statement(account_ids=[book.account], since=middle, until=until)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from .append_only import AppendOnlyModel, append_only_operations, append_only_tables, missing_triggers
+from .bulk import as_uuid, insert_rows, run_among, stored_json, stored_time
 from .chain import seal, seal_all, verify, write_head
 from .models import Event, StatefulModel, state_check, state_field
 from .outbox import dispatch_once, stuck, subscribe, subscribers
-from .queries import backlog, events_after, history, moves_of, request_behind, subjects_of
+from .queries import backlog, events_after, history, moves_of, request_behind, subjects_of, subjects_with, told_of
 from .request import origin, request_context, request_id
-from .services import advance, emit, erase_personal, plain, record, record_access, record_many
-from .types import Backlog, EventDraft, EventView, Finding, MoveView, Report
+from .services import advance, emit, emit_many, erase_personal, plain, record, record_access, record_many
+from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report
 
 __all__ = [
     "AppendOnlyModel",
@@ -19,17 +20,21 @@ __all__ = [
     "EventView",
     "Finding",
     "MoveView",
+    "News",
     "Report",
     "StatefulModel",
     "advance",
     "append_only_operations",
     "append_only_tables",
+    "as_uuid",
     "backlog",
     "dispatch_once",
     "emit",
+    "emit_many",
     "erase_personal",
     "events_after",
     "history",
+    "insert_rows",
     "missing_triggers",
     "moves_of",
     "origin",
@@ -40,14 +45,19 @@ __all__ = [
     "request_behind",
     "request_context",
     "request_id",
+    "run_among",
     "seal",
     "seal_all",
     "state_check",
     "state_field",
+    "stored_json",
+    "stored_time",
     "stuck",
     "subjects_of",
+    "subjects_with",
     "subscribe",
     "subscribers",
+    "told_of",
     "verify",
     "write_head",
 ]

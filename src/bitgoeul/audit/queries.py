@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
 from bitgoeul.web.facade import Page, page_of
 
@@ -34,16 +34,35 @@ def history(subject_kind: str, subject_id: object, page: int = 1) -> Page[EventV
     )
 
 
-def events_after(verb: str, subject_ids: Iterable[object]) -> Mapping[str, Mapping[str, object]]:
+def events_after(
+    verb: str, subject_kind: str, subject_ids: Iterable[object]
+) -> Mapping[str, Mapping[str, object]]:
     """What events of ``verb`` say of each thing (``after``), in one query; the newest wins."""
-    rows = Event.objects.filter(verb=verb, subject_id__in=[str(subject_id) for subject_id in subject_ids])
-    return {row.subject_id: row.after or {} for row in rows.order_by("at")}
+    rows = _events(verb, subject_kind, subject_ids).order_by("at").values_list("subject_id", "after")
+    return {subject_id: after or {} for subject_id, after in rows}
 
 
-def subjects_of(verb: str) -> Iterator[str]:
+def subjects_with(verb: str, subject_kind: str, subject_ids: Iterable[object]) -> set[str]:
+    """Which of the things have an event of ``verb``, in one query."""
+    return set(_events(verb, subject_kind, subject_ids).values_list("subject_id", flat=True))
+
+
+def _events(verb: str, subject_kind: str, subject_ids: Iterable[object]) -> QuerySet[Event]:
+    # The kind is what the index begins with: without it each call would read every event.
+    ids = [str(subject_id) for subject_id in subject_ids]
+    return Event.objects.filter(subject_kind=subject_kind, subject_id__in=ids, verb=verb)
+
+
+def subjects_of(verb: str, subject_kind: str) -> Iterator[str]:
     """The ids of the things that events of ``verb`` tell of, streamed; one id may come more than once."""
-    rows = Event.objects.filter(verb=verb).order_by("pk").values_list("subject_id", flat=True)
+    rows = Event.objects.filter(subject_kind=subject_kind, verb=verb).values_list("subject_id", flat=True)
     return rows.iterator(chunk_size=2_000)
+
+
+def told_of(verb: str, subject_kind: str) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Each thing that events of ``verb`` tell of with what they say (``after``), streamed a few at a time."""
+    rows = Event.objects.filter(subject_kind=subject_kind, verb=verb).values_list("subject_id", "after")
+    return ((subject_id, after or {}) for subject_id, after in rows.iterator(chunk_size=20))
 
 
 def backlog() -> Backlog:

@@ -18,13 +18,18 @@ from bitgoeul.kernel.errors import NotFound, WrongState
 from bitgoeul.kernel.text import Text
 
 from . import request
+from .bulk import insert_rows, stored_json, stored_time
 from .models import AccessRecord, Event, Message, Move, PersonalValue, StatefulModel, Unsealed
-from .types import EventDraft
+from .types import EventDraft, News
 
 Row = TypeVar("Row", bound=StatefulModel)
 EXACT_INTEGER = 2**53 - 1
 ATTEMPTS_AT_A_MOVE = 5
 BATCH = 500
+EVENT = (
+    *("id", "at", "actor", "verb", "subject_kind", "subject_id"),
+    *("before", "after", "personal_digest", "request_id"),
+)
 
 
 def plain(value: Any) -> Any:
@@ -64,7 +69,7 @@ def record(
     """
     salt = secrets.token_hex(32) if personal else ""
     values = plain(personal) if personal else None
-    event = Event.objects.create(
+    event = Event(
         actor=actor,
         verb=verb,
         subject_kind=subject_kind,
@@ -74,7 +79,7 @@ def record(
         personal_digest=digest({"salt": salt, "value": values}) if personal else "",
         request_id=request.request_id(),
     )
-    Unsealed.objects.create(event=event)
+    _insert([event])
     if personal:
         PersonalValue.objects.create(event=event, salt=salt, value=values)
     return event
@@ -82,28 +87,58 @@ def record(
 
 @transaction.atomic
 def record_many(drafts: Sequence[EventDraft]) -> None:
-    """Insert many events without personal values in the caller's transaction, in two statements a batch."""
-    events = [
-        Event(
-            actor=draft.actor,
-            verb=draft.verb,
-            subject_kind=draft.subject_kind,
-            subject_id=str(draft.subject_id),
-            before=plain(draft.before),
-            after=plain(draft.after),
-            request_id=request.request_id(),
+    """Insert many events without personal values in the caller's transaction, in two statements."""
+    asked_by = request.request_id()
+    _insert(
+        [
+            Event(
+                actor=draft.actor,
+                verb=draft.verb,
+                subject_kind=draft.subject_kind,
+                subject_id=str(draft.subject_id),
+                before=plain(draft.before),
+                after=plain(draft.after),
+                request_id=asked_by,
+            )
+            for draft in drafts
+        ]
+    )
+
+
+def _insert(events: Sequence[Event]) -> None:
+    rows = [
+        (
+            event.pk.hex,
+            stored_time(event.at),
+            event.actor,
+            event.verb,
+            event.subject_kind,
+            event.subject_id,
+            stored_json(event.before),
+            stored_json(event.after),
+            event.personal_digest,
+            event.request_id,
         )
-        for draft in drafts
+        for event in events
     ]
-    Event.objects.bulk_create(events, batch_size=BATCH)
-    Unsealed.objects.bulk_create([Unsealed(event=event) for event in events], batch_size=BATCH)
+    insert_rows(Event, EVENT, rows)
+    insert_rows(Unsealed, ("event",), [row[:1] for row in rows])
 
 
 def emit(*, topic: str, key: str, payload: Mapping[str, Any]) -> None:
     """Write news in the caller's transaction; the same ``(topic, key)`` again changes nothing."""
+    emit_many([News(topic, key, payload)])
+
+
+def emit_many(news: Sequence[News]) -> None:
+    """Write much news in the caller's transaction; a ``(topic, key)`` that is there changes nothing."""
     # ignore_conflicts, for a unique violation would break the caller's transaction on PostgreSQL.
-    message = Message(topic=topic, key=key, payload=plain(payload), request_id=request.request_id())
-    Message.objects.bulk_create([message], ignore_conflicts=True)
+    asked_by = request.request_id()
+    Message.objects.bulk_create(
+        [Message(topic=one.topic, key=one.key, payload=plain(one.payload), request_id=asked_by) for one in news],
+        ignore_conflicts=True,
+        batch_size=BATCH,
+    )
 
 
 @transaction.atomic

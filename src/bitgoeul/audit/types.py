@@ -62,6 +62,15 @@ class EventDraft:
 
 
 @dataclass(frozen=True)
+class News:
+    """One message to emit; ``(topic, key)`` makes it unique."""
+
+    topic: str
+    key: str
+    payload: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class MoveView:
     """One move of a state machine."""
 

@@ -54,25 +54,34 @@ class Account(models.Model):
 
 
 class Posting(AppendOnlyModel):
-    """Transfers made together; the primary key is the caller's idempotency key."""
+    """Transfers made together; the primary key is the caller's idempotency key.
+
+    ``batch`` names the audit event that covers the posting together with others; without one it has its own.
+    ``request_digest`` is empty when the rows themselves say all that was asked for.
+    """
 
     id = models.UUIDField(primary_key=True)
+    batch = models.UUIDField(null=True)
     effective_at = models.DateTimeField()
-    recorded_at = models.DateTimeField(db_index=True)
+    recorded_at = models.DateTimeField()
     actor = models.CharField(max_length=64)
     memo = models.CharField(max_length=200, blank=True)
-    request_digest = models.CharField(max_length=64)
+    request_digest = models.CharField(max_length=64, blank=True)
     digest = models.CharField(max_length=64)
+
+    class Meta:
+        indexes = (models.Index(fields=["batch"], name="ledger_posting_batch", condition=Q(batch__isnull=False)),)
 
     def __str__(self) -> str:
         return f"posting {self.id}"
 
 
 class Transfer(AppendOnlyModel):
-    """An amount from the debit account to the credit account, for ever."""
+    """An amount from the debit account to the credit account, for ever; ``line`` is its place in the posting."""
 
-    id = models.UUIDField(primary_key=True)
-    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="+")
+    pk = models.CompositePrimaryKey("posting_id", "line")
+    # The primary key begins with it: an index of its own would be written for nothing.
+    posting = models.ForeignKey(Posting, on_delete=models.PROTECT, related_name="+", db_index=False)
     line = models.PositiveSmallIntegerField()
     debit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     credit = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
@@ -87,7 +96,6 @@ class Transfer(AppendOnlyModel):
             models.Index(fields=["credit", "recorded_at"], name="ledger_transfer_credit"),
         )
         constraints = (
-            models.UniqueConstraint(fields=["posting", "line"], name="ledger_transfer_line"),
             models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_transfer_positive"),
             models.CheckConstraint(condition=~Q(debit=F("credit")), name="ledger_transfer_two_accounts"),
         )

@@ -16,6 +16,7 @@ from .models import Account, OpenHold, Transfer
 from .types import AccountView, Purpose, Reason, Statement, StatementLine
 
 ACCOUNTS_MAX = 100
+IN_ORDER = ("recorded_at", "posting_id", "line")
 
 
 def accounts(ids: Iterable[UUID]) -> Mapping[UUID, AccountView]:
@@ -36,10 +37,11 @@ def accounts(ids: Iterable[UUID]) -> Mapping[UUID, AccountView]:
     }
 
 
-def _sums(account_ids: Sequence[UUID], **when: object) -> int:
+def _sums(account_ids: Sequence[UUID], when: Q) -> int:
     """Credits less debits of the accounts together, over transfers recorded ``when``."""
-    into = Transfer.objects.filter(credit_id__in=account_ids, **when).aggregate(total=Sum("amount"))["total"] or 0
-    out = Transfer.objects.filter(debit_id__in=account_ids, **when).aggregate(total=Sum("amount"))["total"] or 0
+    rows = Transfer.objects.filter(when)
+    into = rows.filter(credit_id__in=account_ids).aggregate(total=Sum("amount"))["total"] or 0
+    out = rows.filter(debit_id__in=account_ids).aggregate(total=Sum("amount"))["total"] or 0
     return into - out
 
 
@@ -59,8 +61,8 @@ def statement(
     units = set(Account.objects.filter(pk__in=account_ids).values_list("unit_id", flat=True))
     if len(units) != 1 or not 0 < len(account_ids) <= ACCOUNTS_MAX:
         raise BadInput(N_("A statement is over accounts of one unit."), field="account_ids")
-    opening = _sums(account_ids, recorded_at__lt=since)
-    rows = _touching(account_ids, since, until).select_related("posting").order_by("recorded_at", "id")
+    opening = _sums(account_ids, Q(recorded_at__lt=since))
+    rows = _touching(account_ids, since, until).select_related("posting").order_by(*IN_ORDER)
     shown = page_of(rows, page, per_page)
     lines = _lines(shown.items, set(account_ids), opening + _before(shown, account_ids, since))
     return Statement(
@@ -68,7 +70,7 @@ def statement(
         since=since,
         until=until,
         opening=opening,
-        closing=opening + _sums(account_ids, recorded_at__gte=since, recorded_at__lt=until),
+        closing=opening + _sums(account_ids, Q(recorded_at__gte=since, recorded_at__lt=until)),
         lines=tuple(lines),
         number=shown.number,
         last=shown.last,
@@ -81,14 +83,16 @@ def _before(shown: Page[Transfer], account_ids: Sequence[UUID], since: datetime)
     if shown.number == 1 or not shown.items:
         return 0
     first = shown.items[0]
-    earlier = _sums(account_ids, recorded_at__gte=since, recorded_at__lt=first.recorded_at)
-    return earlier + _sums(account_ids, recorded_at=first.recorded_at, id__lt=first.id)
+    earlier = _sums(account_ids, Q(recorded_at__gte=since, recorded_at__lt=first.recorded_at))
+    same_time = Q(recorded_at=first.recorded_at)
+    before = Q(posting_id__lt=first.posting_id) | Q(posting_id=first.posting_id, line__lt=first.line)
+    return earlier + _sums(account_ids, same_time & before)
 
 
 def statement_lines(*, account_ids: Sequence[UUID], since: datetime, until: datetime) -> Iterator[StatementLine]:
     """Every line of a statement in its order, streamed: for a download, where a page would cut it off."""
-    opening = _sums(account_ids, recorded_at__lt=since)
-    rows = _touching(account_ids, since, until).select_related("posting").order_by("recorded_at", "id")
+    opening = _sums(account_ids, Q(recorded_at__lt=since))
+    rows = _touching(account_ids, since, until).select_related("posting").order_by(*IN_ORDER)
     return _lines(rows.iterator(chunk_size=2_000), set(account_ids), opening)
 
 
@@ -97,8 +101,8 @@ def _lines(rows: Iterable[Transfer], chosen: set[UUID], balance: int) -> Iterato
         change = (row.amount if row.credit_id in chosen else 0) - (row.amount if row.debit_id in chosen else 0)
         balance += change
         yield StatementLine(
-            transfer_id=row.pk,
             posting_id=row.posting_id,
+            line=row.line,
             reason=Reason(row.reason),
             memo=row.posting.memo,
             effective_at=row.effective_at,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 from bitgoeul.kernel import canonical, clock
@@ -12,11 +15,13 @@ from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached, NotFound
 from bitgoeul.kernel.quantity import check_amount
 from bitgoeul.kernel.text import N_
 
-from .types import PostingRequest, Reason, SettleRequest, TransferLine
+from .types import PostingRequest, PostingView, Reason, SettleRequest, TransferLine
 
 MEMO_LIMIT = 200
 LINES_LIMIT = 1_000
 BATCH_LIMIT = 10_000
+# The verbs of the audit events that cover a posting: its own, or one for many.
+POST, POST_BATCH = "ledger.post", "ledger.post_batch"
 
 
 class InsufficientBalance(LimitReached):
@@ -59,8 +64,7 @@ DEFAULT_TEXTS = (
 )
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """A use divided over its sources."""
 
     settled: int
@@ -85,7 +89,7 @@ def split_return(*, amount: int, overrun: int) -> tuple[int, int]:
     return lowered, amount - lowered
 
 
-@dataclass
+@dataclass(slots=True)
 class Change:
     """What one transaction adds to an account's columns; ``held`` and ``overrun`` may be negative."""
 
@@ -105,7 +109,10 @@ class Changes(dict[UUID, Change]):
 
     def of(self, account_id: UUID) -> Change:
         """The change of an account, made on first use."""
-        return self.setdefault(account_id, Change())
+        change = self.get(account_id)
+        if change is None:
+            change = self[account_id] = Change()
+        return change
 
     def move(self, debit: UUID, credit: UUID, amount: int, covers: Mapping[UUID, UUID | None]) -> None:
         """Move an amount; an overrun account's debt is mirrored on the account that it covers."""
@@ -117,8 +124,7 @@ class Changes(dict[UUID, Change]):
             self.of(covered).overrun -= amount
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A transfer about to be written."""
 
     debit: UUID
@@ -176,8 +182,40 @@ def same_unit(units: Mapping[UUID, str], lines: Iterable[Entry | TransferLine]) 
             )
 
 
-def request_digest(request: PostingRequest) -> str:
-    """What makes a repeated posting the same one: its lines, reason, effective time and memo."""
+LAYOUT = 2
+"""How digests are laid out today; the audit event of a posting says which layout its digest has."""
+
+
+@lru_cache(maxsize=4096)
+def _moment(moment: datetime) -> str:
+    return clock.rfc3339(moment)
+
+
+def moment_text(moment: datetime) -> str:
+    """RFC 3339 in UTC; a batch shares few moments, so they are kept."""
+    # In UTC before the cache: two moments of one zone that differ by their fold alone are equal there.
+    return _moment(moment.astimezone(UTC))
+
+
+def _counted(text: str) -> str:
+    """A text behind its length, so that what stands in it cannot be taken for the next field."""
+    return f"{len(text)}:{text}"
+
+
+def _sha256(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def same_request(request: PostingRequest, posting: PostingView) -> bool:
+    """Whether a posting says what the request asks for: lines in their order, reason, effective time, memo."""
+    if (request.memo, request.effective_at) != (posting.memo, posting.effective_at):
+        return False
+    asked = [(line.debit, line.credit, line.amount, request.reason) for line in request.lines]
+    return asked == [(view.debit, view.credit, view.amount, view.reason) for view in posting.transfers]
+
+
+def first_request_digest(request: PostingRequest) -> str:
+    """The request digest of layout 1, which postings made before layout 2 carry."""
     return canonical.digest(
         {
             "effective_at": clock.rfc3339(request.effective_at),
@@ -190,6 +228,15 @@ def request_digest(request: PostingRequest) -> str:
 
 def settle_digest(request: SettleRequest, kind: str) -> str:
     """What makes a repeated settlement the same one; how it was divided depends on the balance and is left out."""
+    hold = request.hold_id.hex if request.hold_id else ""
+    return _sha256(
+        f"settle/2|{kind}|{request.account_id.hex}|{request.used_account_id.hex}|{request.amount}|{hold}"
+        f"|{moment_text(request.effective_at)}|{request.reason}|{_counted(request.memo)}"
+    )
+
+
+def first_settle_digest(request: SettleRequest, kind: str) -> str:
+    """The settle digest of layout 1, which settlements made before layout 2 carry."""
     return canonical.digest(
         {
             "account": str(request.account_id),
@@ -213,7 +260,30 @@ def posting_digest(
     memo: str,
     entries: Sequence[Entry],
 ) -> str:
-    """The SHA-256 that the audit event of a posting carries: over all of it, transfers in their order."""
+    """The SHA-256 that the audit chain covers: over all of a posting, transfers in their order, in UTF-8.
+
+    ``posting/2|<id>|<effective>|<recorded>|<length>:<actor>|<length>:<memo>``, then for each transfer
+    ``|<debit>|<credit>|<amount>|<reason>``. Ids are 32 hexadecimal digits, times RFC 3339 with microseconds,
+    lengths count characters.
+    """
+    head = (
+        f"posting/2|{posting_id.hex}|{moment_text(effective_at)}|{moment_text(recorded_at)}"
+        f"|{_counted(actor)}|{_counted(memo)}"
+    )
+    lines = [f"|{debit.hex}|{credit.hex}|{amount}|{reason}" for debit, credit, amount, reason in entries]
+    return _sha256(head + "".join(lines))
+
+
+def first_posting_digest(
+    *,
+    posting_id: UUID,
+    effective_at: datetime,
+    recorded_at: datetime,
+    actor: str,
+    memo: str,
+    entries: Sequence[Entry],
+) -> str:
+    """The posting digest of layout 1: canonical JSON."""
     return canonical.digest(
         {
             "actor": actor,
@@ -224,3 +294,7 @@ def posting_digest(
             "transfers": [[str(e.debit), str(e.credit), str(e.amount), str(e.reason)] for e in entries],
         }
     )
+
+
+DIGESTS = {1: first_posting_digest, LAYOUT: posting_digest}
+"""The posting digest of each layout."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from bitgoeul.kernel.text import N_, Text
@@ -93,6 +94,18 @@ class AccountView:
         return self.credits - self.debits - self.held
 
 
+class NewAccount(NamedTuple):
+    """An account to open; ``covers`` names the account whose overrun it carries (purpose OVERRUN only)."""
+
+    id: UUID
+    unit: str
+    owner_kind: str
+    owner_id: str
+    purpose: Purpose
+    limited: bool
+    covers: UUID | None = None
+
+
 @dataclass(frozen=True)
 class TransferLine:
     """``amount`` from the ``debit`` account to the ``credit`` account; both in the same unit."""
@@ -113,11 +126,9 @@ class PostingRequest:
     memo: str = ""
 
 
-@dataclass(frozen=True)
-class TransferView:
-    """One immutable transfer."""
+class TransferView(NamedTuple):
+    """One immutable transfer; ``line`` is its place in its posting."""
 
-    id: UUID
     line: int
     debit: UUID
     credit: UUID
@@ -125,8 +136,7 @@ class TransferView:
     reason: Reason
 
 
-@dataclass(frozen=True)
-class PostingView:
+class PostingView(NamedTuple):
     """A posting: transfers made together under one id; ``digest`` is the SHA-256 the audit chain covers."""
 
     id: UUID
@@ -181,8 +191,7 @@ class SettleRequest:
     memo: str = ""
 
 
-@dataclass(frozen=True)
-class SettlementView:
+class SettlementView(NamedTuple):
     """Where a use was taken from: ``settled`` + ``from_free`` + ``overrun`` = amount; ``released`` was freed."""
 
     posting_id: UUID
@@ -196,8 +205,8 @@ class SettlementView:
 class StatementLine:
     """One transfer as a statement shows it: ``change`` to the accounts looked at and the ``balance`` after it."""
 
-    transfer_id: UUID
     posting_id: UUID
+    line: int
     reason: Reason
     memo: str
     effective_at: datetime

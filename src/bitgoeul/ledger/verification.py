@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Any
@@ -16,13 +17,14 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import N_, Text
 
 from .models import Account, Hold, OpenHold, Posting, Transfer
-from .rules import Entry, posting_digest
+from .rules import DIGESTS, POST, POST_BATCH, Entry
 from .types import Reason
 
 OVERDUE = timedelta(days=1)
 BATCH = 500
 FINDINGS_MAX = 1_000
-REASONS = frozenset(map(str, Reason))
+REASONS = {str(reason): reason for reason in Reason}
+CELLS = ("posting_id", "debit_id", "credit_id", "amount", "reason", "effective_at", "recorded_at")
 
 BALANCES = """
 SELECT a.id, a.credits, a.debits, a.held, a.overrun,
@@ -79,7 +81,8 @@ def verify() -> Report:
     findings = [*_balance_findings(), *_zero_sum_findings()]
     for check, statement, words in LISTS:
         findings += [Finding(check, _id(row[0]), Text(words)) for row in _rows(statement)]
-    findings += [*_posting_findings(), *_gone_findings(), *_overdue_findings(now()), *_trigger_findings()]
+    findings += [*_posting_findings(), *_gone_findings(), *_batch_findings()]
+    findings += [*_overdue_findings(now()), *_trigger_findings()]
     counts = {
         "accounts": Account.objects.count(),
         "postings": Posting.objects.count(),
@@ -117,43 +120,85 @@ def _zero_sum_findings() -> Iterator[Finding]:
 
 
 def _posting_findings() -> Iterator[Finding]:
-    """Each posting's transfers still have the digest that the audit chain covers."""
+    """Postings with an event of their own, each compared with it."""
     last = UUID(int=0)
-    while batch := list(Posting.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
-        yield from _compare(batch)
+    while batch := list(Posting.objects.filter(pk__gt=last, batch=None).order_by("pk")[:BATCH]):
+        said = audit.events_after(POST, "posting", [posting.pk for posting in batch])
+        yield from _compare(batch, {pk: _Said.of(after) for pk, after in said.items()})
         last = batch[-1].pk
 
 
-def _compare(postings: Sequence[Posting]) -> Iterator[Finding]:
+@dataclass(frozen=True)
+class _Said:
+    """What an audit event says of a posting."""
+
+    digest: object
+    layout: object
+
+    @classmethod
+    def of(cls, after: Mapping[str, object]) -> _Said:
+        """An event without a layout is older than layouts are."""
+        return cls(after.get("digest"), after.get("layout", 1))
+
+
+def _batch_findings() -> Iterator[Finding]:
+    """Postings that share an event, compared with its list; both ways, so neither may have more than the other."""
+    for batch, after in audit.told_of(POST_BATCH, "posting_batch"):
+        postings = list(Posting.objects.filter(batch=_uuid(batch)).order_by("pk"))
+        pairs = dict(pair.split(":", 1) for pair in str(after.get("digests", "")).split(",") if ":" in pair)
+        said = {str(UUID(hex=pk)): _Said(digest, after.get("layout")) for pk, digest in pairs.items()}
+        yield from _compare(postings, said)
+        yield from _gone(said.keys() - {str(posting.pk) for posting in postings})
+    shared = (
+        Posting.objects.filter(batch__isnull=False).order_by("batch").values_list("batch", flat=True).distinct()
+    )
+    for chunk in _batches(map(str, shared.iterator(chunk_size=2_000))):
+        for batch in sorted(set(chunk) - audit.subjects_with(POST_BATCH, "posting_batch", chunk)):
+            for posting in Posting.objects.filter(batch=UUID(batch))[:FINDINGS_MAX]:
+                yield _without_event(posting)
+
+
+def _uuid(text: str) -> UUID | None:
+    """An id that an event names; None for what cannot be one, which then matches no posting of a batch."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _without_event(posting: Posting) -> Finding:
+    return Finding("audit_event", str(posting.pk), Text(N_("The posting has no audit event.")))
+
+
+def _compare(postings: Sequence[Posting], said: Mapping[str, _Said]) -> Iterator[Finding]:
     ids = [posting.pk for posting in postings]
-    rows = Transfer.objects.filter(posting_id__in=ids).order_by("posting_id", "line")
-    transfers = {pk: list(group) for pk, group in groupby(rows, key=lambda row: row.posting_id)}
-    said = audit.events_after("ledger.post", ids)
+    rows = Transfer.objects.filter(posting_id__in=ids).order_by("posting_id", "line").values_list(*CELLS)
+    transfers = {pk: [row[1:] for row in group] for pk, group in groupby(rows, key=lambda row: row[0])}
     for posting in postings:
         event = said.get(str(posting.pk))
         if event is None:
-            yield Finding("audit_event", str(posting.pk), Text(N_("The posting has no audit event.")))
-        elif not _agrees(posting, transfers.get(posting.pk, []), event.get("digest")):
+            yield _without_event(posting)
+        elif not _agrees(posting, transfers.get(posting.pk, []), event):
             text = Text(N_("The posting differs from what the audit chain covers."))
             yield Finding("posting", str(posting.pk), text)
 
 
-def _agrees(posting: Posting, transfers: Sequence[Transfer], said: object) -> bool:
+def _agrees(posting: Posting, transfers: Sequence[tuple[Any, ...]], said: _Said) -> bool:
     times = (posting.effective_at, posting.recorded_at)
-    if any((row.effective_at, row.recorded_at) != times for row in transfers):
+    if any(row[4:] != times for row in transfers):
         return False  # a transfer carries its posting's times for the index
-    if any(row.reason not in REASONS for row in transfers):
+    layout = DIGESTS.get(said.layout) if isinstance(said.layout, int) else None
+    if layout is None or any(row[3] not in REASONS for row in transfers):
         return False
-    entries = [Entry(row.debit_id, row.credit_id, row.amount, Reason(row.reason)) for row in transfers]
-    digest = posting_digest(
+    digest = layout(
         posting_id=posting.pk,
         effective_at=posting.effective_at,
         recorded_at=posting.recorded_at,
         actor=posting.actor,
         memo=posting.memo,
-        entries=entries,
+        entries=[Entry(debit, credit, amount, REASONS[reason]) for debit, credit, amount, reason, *_ in transfers],
     )
-    return said == digest == posting.digest
+    return said.digest == digest == posting.digest
 
 
 def _batches(items: Iterable[str]) -> Iterator[list[str]]:
@@ -163,11 +208,15 @@ def _batches(items: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _gone_findings() -> Iterator[Finding]:
-    """Postings that the audit chain knows and the ledger no longer has."""
-    for subjects in _batches(audit.subjects_of("ledger.post")):
+    """Postings that an event of their own knows and the ledger no longer has."""
+    for subjects in _batches(audit.subjects_of(POST, "posting")):
         there = Posting.objects.filter(pk__in=subjects).values_list("pk", flat=True)
-        for gone in sorted(set(subjects) - {str(pk) for pk in there}):
-            yield Finding("posting_gone", gone, Text(N_("The audit chain knows a posting that is not there.")))
+        yield from _gone(set(subjects) - {str(pk) for pk in there})
+
+
+def _gone(subjects: Iterable[str]) -> Iterator[Finding]:
+    for subject in sorted(subjects):
+        yield Finding("posting_gone", subject, Text(N_("The audit chain knows a posting that is not there.")))
 
 
 def _overdue_findings(moment: datetime) -> Iterator[Finding]:

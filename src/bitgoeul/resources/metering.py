@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from django.db import transaction
 
+from bitgoeul.audit import facade as audit
+from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict
 from bitgoeul.kernel.ids import derive
 from bitgoeul.kernel.text import N_
@@ -22,7 +26,7 @@ from .types import UsageView, UseLine
 KEY_LENGTH_MAX = 200
 
 
-@dataclass(frozen=True)
+@dataclass
 class Entry:
     """A usage row about to be written: ``change`` is what it adds to what was charged before."""
 
@@ -30,7 +34,7 @@ class Entry:
     revision: int
     change: int
 
-    @property
+    @cached_property
     def posting_id(self) -> UUID:
         """The ledger's idempotency key: one posting for each revision of a source record."""
         return derive("resources.use", self.line.source_key, self.revision)
@@ -56,9 +60,12 @@ def settle_use(*, lines: Sequence[UseLine], actor: str) -> list[UsageView]:
         ledger.settle_many(lines=[_request(entry, rows) for entry in charged], actor=actor)
     if returned:
         ledger.give_back_many(lines=[_request(entry, rows) for entry in returned], actor=actor)
-    ledger.clear_overruns(account_ids=[row.account_id for row in rows.values()], actor=actor)
-    Usage.objects.bulk_create([_row(entry) for entry in entries], batch_size=500)
-    found = usage(keys)
+    account_ids = [row.account_id for row in rows.values()]
+    ledger.clear_overruns(account_ids=account_ids, actor=actor)
+    recorded_at, units = now(), {pk: view.unit for pk, view in ledger.accounts(account_ids).items()}
+    written = [_written(entry, units[rows[entry.line.allocation_id].account_id], recorded_at) for entry in entries]
+    audit.insert_rows(Usage, USAGE, [_row(view) for view in written])
+    found = {**known, **{view.source_key: view for view in written}}
     return [found[key] for key in keys]
 
 
@@ -99,16 +106,33 @@ def _request(entry: Entry, rows: Mapping[UUID, Allocation]) -> ledger.SettleRequ
     )
 
 
-def _row(entry: Entry) -> Usage:
+def _written(entry: Entry, unit: str, recorded_at: datetime) -> UsageView:
     line = entry.line
-    return Usage(
-        pk=derive("resources.usage", line.source_key, entry.revision),
+    return UsageView(
+        id=derive("resources.usage", line.source_key, entry.revision),
         source_key=line.source_key,
         revision=entry.revision,
         allocation_id=line.allocation_id,
+        unit=unit,
         amount=line.amount,
         posting_id=entry.posting_id,
         started_at=line.started_at,
         ended_at=line.ended_at,
+        recorded_at=recorded_at,
         detail=dict(line.detail),
+    )
+
+
+USAGE = (
+    *("id", "source_key", "revision", "allocation", "amount", "posting_id"),
+    *("started_at", "ended_at", "recorded_at", "detail"),
+)
+
+
+def _row(view: UsageView) -> tuple[str | int | None, ...]:
+    times = (view.started_at, view.ended_at, view.recorded_at)
+    return (
+        *(view.id.hex, view.source_key, view.revision, view.allocation_id.hex, view.amount, view.posting_id.hex),
+        *map(audit.stored_time, times),
+        audit.stored_json(view.detail),
     )

@@ -19,6 +19,7 @@ from .states import AllocationState
 from .types import AllocationView, Origin, UsageView
 
 PER_PROJECT_MAX = 500
+KEYS_AT_ONCE = 500
 
 
 def _with_accounts() -> QuerySet[Allocation]:
@@ -92,8 +93,12 @@ def usage_view(row: Usage) -> UsageView:
 
 
 def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
-    """Usage records by source key as they stand after corrections, in one query; unknown keys are left out."""
-    return {key: usage_view(row) for key, row in _newest(Usage.objects.filter(source_key__in=source_keys)).items()}
+    """Usage records by source key as they stand after corrections, a query a chunk; unknown keys are left out."""
+    found: dict[str, UsageView] = {}
+    for start in range(0, len(source_keys), KEYS_AT_ONCE):
+        rows = Usage.objects.filter(source_key__in=source_keys[start : start + KEYS_AT_ONCE])
+        found |= {key: usage_view(row) for key, row in _newest(rows).items()}
+    return found
 
 
 def usage_of_postings(posting_ids: Iterable[UUID]) -> Mapping[UUID, UsageView]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.facade import Actor, Thing
@@ -30,12 +30,16 @@ from .types import (
     Category,
     CentreView,
     Details,
+    GrantLine,
     HoldLine,
     Origin,
     ResourceView,
 )
 
 DUE_BATCH = 500
+CHUNK = 500
+# Three accounts an allocation, within what the ledger opens at once.
+GRANTS_MAX = 3_000
 NO_DETAILS = Details()
 
 
@@ -100,7 +104,7 @@ def define_resource(
         **_columns(details),
     }
     row, made = Resource.objects.update_or_create(
-        pk=code, defaults=names, create_defaults={**names, "unit_id": unit, "supply_id": supply.pk}
+        pk=code, defaults=names, create_defaults={**names, "unit_id": unit, "supply_id": supply}
     )
     if made:
         audit.record(
@@ -128,7 +132,6 @@ def _columns(details: Details) -> dict[str, object]:
     }
 
 
-@transaction.atomic
 def grant(
     *,
     actor: Actor,
@@ -140,72 +143,129 @@ def grant(
     ends_at: datetime,
     origin: Origin,
 ) -> AllocationView:
-    """Grant ``amount`` of a resource to a project for a period: an AWARD from the resource's supply.
+    """Grant one allocation as ``grant_many`` does."""
+    line = GrantLine(id, project_id, resource_code, amount, starts_at, ends_at, origin)
+    (view,) = grant_many(actor=actor, grants=[line])
+    return view
 
-    The same id again returns what is there; with another amount, project or resource it is a Conflict.
+
+@transaction.atomic
+def grant_many(*, actor: Actor, grants: Sequence[GrantLine]) -> list[AllocationView]:
+    """Grant allocations, all or nothing, each an AWARD from its resource's supply; returns them in their order.
+
+    At most GRANTS_MAX at once. The same id again returns what is there; with another amount, project or resource
+    it is a Conflict. Raises BadInput naming the field, and what ``accounts.require`` raises.
     """
-    accounts.require(
-        actor=actor, verb="resources.grant_allocation", thing=Thing("allocation", str(id), project_id=project_id)
-    )
-    check_amount(amount)
-    if ends_at <= starts_at:
-        raise BadInput(N_("An allocation ends after it starts."), field="ends_at")
-    resource = Resource.objects.filter(pk=resource_code).first()
-    if resource is None:
-        raise BadInput(N_("There is no resource “{code}”."), field="resource_code", code=resource_code)
-    known = Allocation.objects.select_related("resource", "account", "used_account").filter(pk=id).first()
-    if known:
-        if (known.project_id, known.resource_id, known.granted) != (project_id, resource_code, amount):
+    catalogue = _check_grants(actor, grants)
+    ids = [line.id for line in grants]
+    known = {row.pk: row for row in _chunked(Allocation.objects.all(), ids)}
+    for line in grants:
+        row = known.get(line.id)
+        asked = (line.project_id, line.resource_code, line.amount)
+        if row and (row.project_id, row.resource_id, row.granted) != asked:
             raise Conflict(field="id")
-        return allocation_view(known)
-    account, used, overrun = _open_accounts(id, resource.unit_id, actor)
-    row = Allocation.objects.create(
-        pk=id,
-        project_id=project_id,
-        resource=resource,
+    _grant([line for line in grants if line.id not in known], catalogue, actor)
+    rows = Allocation.objects.select_related("resource", "account", "used_account")
+    views = {row.pk: allocation_view(row) for row in _chunked(rows, ids)}
+    return [views[id] for id in ids]
+
+
+def _chunked(rows: QuerySet[Allocation], ids: Sequence[UUID]) -> Iterator[Allocation]:
+    for start in range(0, len(ids), CHUNK):
+        yield from rows.filter(pk__in=ids[start : start + CHUNK])
+
+
+def _check_grants(actor: Actor, grants: Sequence[GrantLine]) -> Mapping[str, Resource]:
+    """Refuse grants that make no sense or that the actor may not make; returns the resources by code."""
+    if len(grants) > GRANTS_MAX:
+        raise BadInput(N_("At most {limit} entries at once."), field="grants", limit=GRANTS_MAX)
+    if len({line.id for line in grants}) != len(grants):
+        raise BadInput(N_("The same id stands twice in one call."), field="id")
+    catalogue = Resource.objects.in_bulk({line.resource_code for line in grants})
+    for line in grants:
+        thing = Thing("allocation", str(line.id), project_id=line.project_id)
+        accounts.require(actor=actor, verb="resources.grant_allocation", thing=thing)
+        check_amount(line.amount)
+        if line.ends_at <= line.starts_at:
+            raise BadInput(N_("An allocation ends after it starts."), field="ends_at")
+        if line.resource_code not in catalogue:
+            code = line.resource_code
+            raise BadInput(N_("There is no resource “{code}”."), field="resource_code", code=code)
+    return catalogue
+
+
+def _grant(grants: Sequence[GrantLine], catalogue: Mapping[str, Resource], actor: Actor) -> None:
+    moment = now()
+    opened = [account for line in grants for account in _new_accounts(line, catalogue[line.resource_code].unit_id)]
+    ledger.open_accounts(accounts=opened, actor=actor.id)
+    Allocation.objects.bulk_create([_allocation(line) for line in grants], batch_size=CHUNK)
+    awards = [
+        ledger.PostingRequest(
+            id=derive(line.id, "award"),
+            lines=[_award(line, catalogue[line.resource_code])],
+            reason=Reason.AWARD,
+            effective_at=moment,
+            memo=line.origin.label[:200],
+        )
+        for line in grants
+    ]
+    ledger.post_many(postings=awards, actor=actor.id)
+    audit.record_many([_granted(line, actor) for line in grants])
+    audit.emit_many(
+        [
+            audit.News("allocation.granted", str(line.id), {"id": line.id, "project_id": line.project_id})
+            for line in grants
+        ]
+    )
+
+
+def _account_ids(allocation_id: UUID) -> tuple[UUID, UUID, UUID]:
+    """The three accounts of an allocation: balance, used, overrun."""
+    return (derive(allocation_id, "balance"), derive(allocation_id, "used"), derive(allocation_id, "overrun"))
+
+
+def _new_accounts(line: GrantLine, unit: str) -> Iterator[ledger.NewAccount]:
+    ids = _account_ids(line.id)
+    shapes = [(Purpose.ALLOCATION, True, None), (Purpose.USED, True, None), (Purpose.OVERRUN, False, ids[0])]
+    for id, (purpose, limited, covers) in zip(ids, shapes, strict=True):
+        yield ledger.NewAccount(id, unit, "allocation", str(line.id), purpose, limited, covers)
+
+
+def _allocation(line: GrantLine) -> Allocation:
+    account, used, overrun = _account_ids(line.id)
+    return Allocation(
+        pk=line.id,
+        project_id=line.project_id,
+        resource_id=line.resource_code,
         account_id=account,
         used_account_id=used,
         overrun_account_id=overrun,
-        granted=amount,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        origin_kind=origin.kind,
-        origin_id=origin.id,
-        origin_label=origin.label[:200],
+        granted=line.amount,
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        origin_kind=line.origin.kind,
+        origin_id=line.origin.id,
+        origin_label=line.origin.label[:200],
     )
-    line = ledger.TransferLine(debit=resource.supply_id, credit=account, amount=amount)
-    award = ledger.PostingRequest(
-        id=derive(id, "award"), lines=[line], reason=Reason.AWARD, effective_at=now(), memo=origin.label[:200]
-    )
-    ledger.post_many(postings=[award], actor=actor.id)
-    audit.record(
+
+
+def _award(line: GrantLine, resource: Resource) -> ledger.TransferLine:
+    return ledger.TransferLine(debit=resource.supply_id, credit=_account_ids(line.id)[0], amount=line.amount)
+
+
+def _granted(line: GrantLine, actor: Actor) -> audit.EventDraft:
+    return audit.EventDraft(
         verb="resources.grant_allocation",
         subject_kind="allocation",
-        subject_id=str(id),
+        subject_id=str(line.id),
         actor=actor.id,
-        after={"project": project_id, "resource": resource_code, "amount": str(amount), "origin": origin.id},
+        after={
+            "project": line.project_id,
+            "resource": line.resource_code,
+            "amount": str(line.amount),
+            "origin": line.origin.id,
+        },
     )
-    audit.emit(topic="allocation.granted", key=str(id), payload={"id": id, "project_id": project_id})
-    row.refresh_from_db()
-    return allocation_view(row)
-
-
-def _open_accounts(allocation_id: UUID, unit: str, actor: Actor) -> tuple[UUID, UUID, UUID]:
-    """The three accounts of an allocation: balance, used, overrun."""
-    ids = [derive(allocation_id, name) for name in ("balance", "used", "overrun")]
-    shapes = [(Purpose.ALLOCATION, True, None), (Purpose.USED, True, None), (Purpose.OVERRUN, False, ids[0])]
-    for account_id, (purpose, limited, covers) in zip(ids, shapes, strict=True):
-        ledger.open_account(
-            id=account_id,
-            unit=unit,
-            owner_kind="allocation",
-            owner_id=str(allocation_id),
-            purpose=purpose,
-            limited=limited,
-            covers=covers,
-            actor=actor.id,
-        )
-    return ids[0], ids[1], ids[2]
 
 
 def _moving(actor: Actor, verb: str, allocation_id: UUID) -> Allocation:
@@ -331,8 +391,11 @@ def locked(allocation_ids: Iterable[UUID]) -> Mapping[UUID, Allocation]:
     Whoever moves an allocation's state waits, so a state that was checked still holds when the amount is held;
     and of two who bring the same usage record the second finds what the first one charged.
     """
-    ids = set(allocation_ids)
-    rows = {row.pk: row for row in Allocation.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
-    if missing := ids - rows.keys():
+    ids = sorted(set(allocation_ids))
+    rows: dict[UUID, Allocation] = {}
+    for start in range(0, len(ids), CHUNK):
+        chunk = Allocation.objects.select_for_update().filter(pk__in=ids[start : start + CHUNK]).order_by("pk")
+        rows |= {row.pk: row for row in chunk}
+    if missing := set(ids) - rows.keys():
         raise NotFound(N_("There is no allocation {id}."), field="allocation", id=str(min(missing)))
     return rows

@@ -197,6 +197,19 @@ class AllocationView:
 
 
 @dataclass(frozen=True)
+class GrantLine:
+    """``amount`` of a resource for a project over ``[starts_at, ends_at)``; ``id`` is the idempotency key."""
+
+    id: UUID
+    project_id: UUID
+    resource_code: str
+    amount: int
+    starts_at: datetime
+    ends_at: datetime
+    origin: Origin
+
+
+@dataclass(frozen=True)
 class HoldLine:
     """``amount`` to set aside from an allocation under the caller's ``hold_id``."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .accounts import declare_units, open_account
+from .accounts import declare_units, open_account, open_accounts
 from .holds import expire_holds, hold_many, release_many
 from .postings import post_available, post_many
 from .settlement import clear_overruns, give_back_many, settle_many
@@ -14,6 +14,7 @@ __all__ = [
     "give_back_many",
     "hold_many",
     "open_account",
+    "open_accounts",
     "post_available",
     "post_many",
     "release_many",

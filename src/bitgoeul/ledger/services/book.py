@@ -3,31 +3,37 @@
 The database decides every race. A balance is only changed by an UPDATE that names its condition, and every write
 locks its accounts before it reads anything else: on SQLite by the IMMEDIATE transaction, on PostgreSQL by SELECT
 FOR UPDATE. So who repeats an id is answered with what the first one posted (reading before the lock, seven of
-eight racers with one id were refused), and a refusal names the balance that caused it. Accounts are locked and
-updated in the order of their ids, so that two writers never wait for each other in a ring. The CHECK constraints
-stand behind it all.
+eight racers with one id were refused), and a refusal names the balance that caused it. Accounts are locked in the
+order of their ids, so that two writers never wait for each other in a ring. The CHECK constraints stand behind it
+all.
+
+Everything here is done for thousands of postings at once: rows are tuples, and the number of statements of a call
+grows by the chunk, not by the posting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, connection, transaction
 
 from bitgoeul.audit import facade as audit
+from bitgoeul.audit.facade import as_uuid, insert_rows, run_among, stored_time
 from bitgoeul.kernel.errors import Conflict, LimitReached
-from bitgoeul.kernel.ids import derive
+from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.quantity import MAX_AMOUNT
 from bitgoeul.kernel.text import N_
 
 from ..models import Account, Posting, Transfer
 from ..rules import (
+    LAYOUT,
+    POST,
+    POST_BATCH,
     AccountInOverrun,
     Change,
     Changes,
@@ -42,6 +48,8 @@ from ..types import PostingView, Reason, TransferView
 P = ParamSpec("P")
 R = TypeVar("R")
 CHUNK = 500
+# Bounds an event to about 100 kB.
+EVENT_POSTINGS_MAX = 1_000
 
 
 def atomic_once_more(service: Callable[P, R]) -> Callable[P, R]:
@@ -80,15 +88,19 @@ class Facts:
         return {*sides, *(covered for side in sides if (covered := self.covers[side]))}
 
 
+FACTS = "SELECT id, unit_id, covers_id FROM ledger_account WHERE id {among} OR covers_id {among}"
+LOCK = "SELECT id, credits, debits, held, overrun FROM ledger_account WHERE id {among} ORDER BY id"
+KNOWN = "SELECT id, request_digest FROM ledger_posting WHERE id {among}"
+
+
 def facts_of(account_ids: Iterable[UUID]) -> Facts:
-    """Facts of accounts and of the overrun accounts that cover them; raises UnknownAccount."""
+    """Facts of accounts and of the overrun accounts that cover them, one query; raises UnknownAccount."""
     wanted = set(account_ids)
     units: dict[UUID, str] = {}
     covers: dict[UUID, UUID | None] = {}
-    for chunk in chunks(sorted(wanted)):
-        rows = Account.objects.filter(Q(pk__in=chunk) | Q(covers_id__in=chunk))
-        for pk, unit, covered in rows.values_list("pk", "unit_id", "covers_id"):
-            units[pk], covers[pk] = unit, covered
+    for cell, unit, covered in run_among(FACTS, wanted):
+        pk = as_uuid(cell)
+        units[pk], covers[pk] = unit, as_uuid(covered) if covered else None
     if missing := wanted - units.keys():
         raise UnknownAccount(detail={"account": str(min(missing))})
     return Facts(units, covers)
@@ -99,55 +111,86 @@ def chunks(items: Sequence[R], size: int = CHUNK) -> list[Sequence[R]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def lock(account_ids: Iterable[UUID]) -> dict[UUID, Account]:
+class Balance(NamedTuple):
+    """The columns of a locked account."""
+
+    credits: int
+    debits: int
+    held: int
+    overrun: int
+
+    @property
+    def free(self) -> int:
+        """What no hold claims."""
+        return self.credits - self.debits - self.held
+
+
+def lock(account_ids: Iterable[UUID]) -> dict[UUID, Balance]:
     """Lock and read accounts, in the order of their ids; call inside a transaction only."""
-    rows: dict[UUID, Account] = {}
-    for chunk in chunks(sorted(set(account_ids))):
-        for row in Account.objects.select_for_update().filter(pk__in=chunk).order_by("pk"):
-            rows[row.pk] = row
-    return rows
+    # SQLite's transaction is IMMEDIATE and holds every lock there is.
+    wait = " FOR UPDATE" if connection.vendor == "postgresql" else ""
+    return {as_uuid(pk): Balance(*columns) for pk, *columns in run_among(LOCK + wait, set(account_ids))}
+
+
+# A limited account's free balance covers what the change takes, by a comparison that cannot overflow: SQLite would
+# go over to floats beyond 64 bits without a word.
+APPLY = """
+WITH change (id, credits, debits, held, overrun, need, new_holds) AS ({changes})
+UPDATE ledger_account SET
+  credits = ledger_account.credits + change.credits, debits = ledger_account.debits + change.debits,
+  held = ledger_account.held + change.held, overrun = ledger_account.overrun + change.overrun
+FROM change WHERE ledger_account.id = change.id
+  AND CASE WHEN ledger_account.limited AND change.need > 0
+      THEN ledger_account.credits - ledger_account.debits - ledger_account.held >= change.need
+      ELSE 1 = 1 END
+  AND ledger_account.credits <= 9223372036854775807 - change.credits
+  AND ledger_account.debits <= 9223372036854775807 - change.debits
+  AND CASE WHEN change.held > 0 THEN ledger_account.held <= 9223372036854775807 - change.held
+      ELSE ledger_account.held >= -change.held END
+  AND CASE WHEN change.overrun > 0 THEN ledger_account.overrun <= 9223372036854775807 - change.overrun
+      ELSE ledger_account.overrun >= -change.overrun END
+  AND (change.new_holds = 0 OR ledger_account.overrun = 0)
+RETURNING ledger_account.id
+"""
+UNNEST = """
+SELECT * FROM unnest(
+  %s::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[]
+)
+"""
 
 
 def apply(changes: Changes, *, new_holds: frozenset[UUID] = frozenset()) -> None:
-    """Write the changes, one conditional UPDATE an account in the order of their ids.
+    """Write the changes by one conditional UPDATE a chunk; the caller has locked the accounts.
 
     ``new_holds`` names accounts that get new holds: those must have no overrun. Raises InsufficientBalance,
-    AccountInOverrun or LimitReached (a column would leave 64 bits); nothing is written then.
+    AccountInOverrun or LimitReached (a column would leave 64 bits), for the first account that refuses; the
+    caller's transaction ends then.
     """
-    for account_id in sorted(changes):
-        change = changes[account_id]
-        if not _update(account_id, change, no_overrun=account_id in new_holds):
-            raise _refusal(account_id, change, no_overrun=account_id in new_holds)
+    for chunk in chunks(sorted(changes)):
+        rows = [_row(pk, changes[pk], pk in new_holds) for pk in chunk]
+        if refused := set(chunk) - _update(rows):
+            account_id = min(refused)
+            raise _refusal(account_id, changes[account_id], no_overrun=account_id in new_holds)
 
 
-def _update(account_id: UUID, change: Change, *, no_overrun: bool) -> bool:
-    rows = Account.objects.filter(
-        Q(limited=False) | Q(need_is_covered(change)),
-        pk=account_id,
-        # SQLite would go over to floats beyond 64 bits without a word.
-        credits__lte=MAX_AMOUNT - change.credits,
-        debits__lte=MAX_AMOUNT - change.debits,
-        held__lte=MAX_AMOUNT - max(0, change.held),
-        held__gte=-min(0, change.held),
-        overrun__gte=-min(0, change.overrun),
-    )
-    if no_overrun:
-        rows = rows.filter(overrun=0)
-    return bool(
-        rows.update(
-            credits=F("credits") + change.credits,
-            debits=F("debits") + change.debits,
-            held=F("held") + change.held,
-            overrun=F("overrun") + change.overrun,
-        )
-    )
+def _row(account_id: UUID, change: Change, no_overrun: bool) -> tuple[str | int, ...]:
+    cells = (change.credits, change.debits, change.held, change.overrun, change.need)
+    if max(cells) > MAX_AMOUNT or min(cells) < -MAX_AMOUNT:
+        raise LimitReached(N_("The account cannot hold this amount."), field="amount")
+    return (account_id.hex, *cells, int(no_overrun))
 
 
-def need_is_covered(change: Change) -> Q:
-    """The free balance covers what the change takes; written as a comparison that cannot overflow."""
-    if change.need <= 0:
-        return Q(pk__isnull=False)
-    return Q(credits__gte=F("debits") + F("held") + change.need)
+def _update(rows: Sequence[tuple[str | int, ...]]) -> set[UUID]:
+    """Update the accounts whose condition holds, and return their ids."""
+    if connection.vendor == "postgresql":
+        values = UNNEST
+        parameters: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+    else:
+        values = f"VALUES {', '.join(['(%s, %s, %s, %s, %s, %s, %s)'] * len(rows))}"
+        parameters = [cell for row in rows for cell in row]
+    with connection.cursor() as cursor:
+        cursor.execute(APPLY.replace("{changes}", values), parameters)
+        return {as_uuid(row[0]) for row in cursor.fetchall()}
 
 
 def _refusal(account_id: UUID, change: Change, *, no_overrun: bool) -> LimitReached | UnknownAccount:
@@ -171,9 +214,8 @@ def _refusal(account_id: UUID, change: Change, *, no_overrun: bool) -> LimitReac
     return LimitReached(N_("The account cannot hold this amount."), field="amount", detail=detail)
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A posting about to be written."""
+class Draft(NamedTuple):
+    """A posting about to be written; ``request_digest`` is empty when its rows say all that was asked for."""
 
     id: UUID
     effective_at: datetime
@@ -182,84 +224,95 @@ class Draft:
     entries: Sequence[Entry]
 
 
-def known_postings(digests: Mapping[UUID, str]) -> set[UUID]:
-    """Which ids are already posted with the same content; raises Conflict for one with other content."""
-    known: set[UUID] = set()
-    for chunk in chunks(list(digests)):
-        for pk, digest in Posting.objects.filter(pk__in=chunk).values_list("pk", "request_digest"):
-            if digest != digests[pk]:
-                raise Conflict(field="id", detail={"posting": str(pk)})
-            known.add(pk)
-    return known
+def known_postings(ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The request digests of those ids that are already posted, one query."""
+    return {as_uuid(pk): digest for pk, digest in run_among(KNOWN, ids)}
 
 
-def write_postings(drafts: Sequence[Draft], facts: Facts, *, actor: str, recorded_at: datetime) -> Changes:
-    """Insert postings, transfers and one audit event each; returns the changes for the caller to ``apply``."""
-    changes = Changes()
-    postings, transfers = [], []
-    for draft in drafts:
-        same_unit(facts.units, draft.entries)
-        postings.append(_posting(draft, actor=actor, recorded_at=recorded_at))
-        for line, entry in enumerate(draft.entries):
-            transfers.append(_transfer(draft, line, entry, recorded_at))
-            changes.move(entry.debit, entry.credit, entry.amount, facts.covers)
-    Posting.objects.bulk_create(postings, batch_size=CHUNK)
-    Transfer.objects.bulk_create(transfers, batch_size=CHUNK)
-    audit.record_many(
-        [
-            audit.EventDraft(
-                verb="ledger.post",
-                subject_kind="posting",
-                subject_id=str(posting.pk),
-                actor=actor,
-                after={"digest": posting.digest, "transfers": len(draft.entries)},
-            )
-            for posting, draft in zip(postings, drafts, strict=True)
-        ]
-    )
-    return changes
+def refuse_other_content(known: Mapping[UUID, str], same: Callable[[UUID], bool]) -> None:
+    """Raise Conflict for a known id that was posted with other content."""
+    for pk in known:
+        if not same(pk):
+            raise Conflict(field="id", detail={"posting": str(pk)})
 
 
-def _posting(draft: Draft, *, actor: str, recorded_at: datetime) -> Posting:
-    return Posting(
-        id=draft.id,
+POSTING = ("id", "batch", "effective_at", "recorded_at", "actor", "memo", "request_digest", "digest")
+TRANSFER = ("posting", "line", "debit", "credit", "amount", "reason", "effective_at", "recorded_at")
+
+
+def write_postings(
+    drafts: Sequence[Draft], facts: Facts, changes: Changes, *, actor: str, recorded_at: datetime
+) -> list[PostingView]:
+    """Insert postings, their transfers and the audit events that cover them.
+
+    What they change is added to ``changes``; the caller then lets the database decide by ``apply``.
+    """
+    views: list[PostingView] = []
+    for chunk in chunks(drafts, EVENT_POSTINGS_MAX):
+        for draft in chunk:
+            same_unit(facts.units, draft.entries)
+            for debit, credit, amount, _ in draft.entries:
+                changes.move(debit, credit, amount, facts.covers)
+        views += _write(chunk, actor=actor, recorded_at=recorded_at)
+    return views
+
+
+def _write(drafts: Sequence[Draft], *, actor: str, recorded_at: datetime) -> list[PostingView]:
+    batch = new_id() if len(drafts) > 1 else None
+    views = [_view(draft, actor, recorded_at) for draft in drafts]
+    insert_rows(Posting, POSTING, list(_posting_rows(drafts, views, batch)))
+    insert_rows(Transfer, TRANSFER, list(_transfer_rows(views)))
+    if batch is None:
+        (view,) = views
+        said = {"digest": view.digest, "transfers": len(view.transfers), "layout": LAYOUT}
+        audit.record(verb=POST, subject_kind="posting", subject_id=str(view.id), actor=actor, after=said)
+    else:
+        said = {"digests": batch_text(views), "postings": len(views), "layout": LAYOUT}
+        audit.record(verb=POST_BATCH, subject_kind="posting_batch", subject_id=str(batch), actor=actor, after=said)
+    return views
+
+
+def batch_text(views: Iterable[PostingView]) -> str:
+    """The postings of a batch as its audit event names them: ``<id>:<digest>``, in their order, between commas."""
+    return ",".join([f"{view.id.hex}:{view.digest}" for view in views])
+
+
+def _view(draft: Draft, actor: str, recorded_at: datetime) -> PostingView:
+    digest = posting_digest(
+        posting_id=draft.id,
         effective_at=draft.effective_at,
         recorded_at=recorded_at,
         actor=actor,
         memo=draft.memo,
-        request_digest=draft.request_digest,
-        digest=posting_digest(
-            posting_id=draft.id,
-            effective_at=draft.effective_at,
-            recorded_at=recorded_at,
-            actor=actor,
-            memo=draft.memo,
-            entries=draft.entries,
-        ),
+        entries=draft.entries,
     )
+    transfers = tuple([TransferView(line, *entry) for line, entry in enumerate(draft.entries)])
+    return PostingView(draft.id, draft.effective_at, recorded_at, actor, draft.memo, digest, transfers)
 
 
-def _transfer(draft: Draft, line: int, entry: Entry, recorded_at: datetime) -> Transfer:
-    return Transfer(
-        id=derive(draft.id, "transfer", line),
-        posting_id=draft.id,
-        line=line,
-        debit_id=entry.debit,
-        credit_id=entry.credit,
-        amount=entry.amount,
-        reason=entry.reason,
-        effective_at=draft.effective_at,
-        recorded_at=recorded_at,
-    )
+def _posting_rows(
+    drafts: Sequence[Draft], views: Sequence[PostingView], batch: UUID | None
+) -> Iterator[tuple[str | None, ...]]:
+    covered = batch.hex if batch else None
+    for draft, (id, effective_at, recorded_at, actor, memo, digest, _) in zip(drafts, views, strict=True):
+        times = stored_time(effective_at), stored_time(recorded_at)
+        yield (id.hex, covered, *times, actor, memo, draft.request_digest, digest)
 
 
-def posting_views(ids: Sequence[UUID]) -> dict[UUID, PostingView]:
-    """Postings with their transfers, by id, in two queries a chunk; unknown ids are left out."""
+def _transfer_rows(views: Iterable[PostingView]) -> Iterator[tuple[str | int, ...]]:
+    for view in views:
+        id, times = view.id.hex, (stored_time(view.effective_at), stored_time(view.recorded_at))
+        for line, debit, credit, amount, reason in view.transfers:
+            yield (id, line, debit.hex, credit.hex, amount, reason.value, *times)
+
+
+def posting_views(ids: Iterable[UUID]) -> dict[UUID, PostingView]:
+    """Postings with their transfers as they are stored, by id, two queries a chunk; unknown ids are left out."""
     views: dict[UUID, PostingView] = {}
     for chunk in chunks(list(ids)):
         lines: dict[UUID, list[TransferView]] = {}
         for row in Transfer.objects.filter(posting_id__in=chunk).order_by("posting_id", "line"):
-            view = TransferView(row.pk, row.line, row.debit_id, row.credit_id, row.amount, Reason(row.reason))
+            view = TransferView(row.line, row.debit_id, row.credit_id, row.amount, Reason(row.reason))
             lines.setdefault(row.posting_id, []).append(view)
         for posting in Posting.objects.filter(pk__in=chunk):
             views[posting.pk] = PostingView(

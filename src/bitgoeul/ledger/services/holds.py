@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from bitgoeul.audit import facade as audit
+from bitgoeul.audit.facade import insert_rows, run_among, stored_time
 from bitgoeul.kernel import clock
 from bitgoeul.kernel.errors import BadInput, Conflict
 from bitgoeul.kernel.quantity import check_amount
@@ -15,9 +17,10 @@ from bitgoeul.kernel.text import N_
 from ..models import Hold, HoldResolution, OpenHold
 from ..rules import Changes, HoldResolved, UnknownHold, check_batch, check_memo, check_zone
 from ..types import HoldRequest, HoldView, Resolution
-from .book import CHUNK, apply, atomic_once_more, chunks, lock
+from .book import apply, atomic_once_more, chunks, lock
 
 EXPIRY_BATCH = 1_000
+VIEW = ("pk", "account_id", "amount", "expires_at", "recorded_at", "memo")
 
 
 @atomic_once_more
@@ -41,61 +44,54 @@ def hold_many(*, holds: Sequence[HoldRequest], actor: str) -> list[HoldView]:
     for request in fresh:
         changes.of(request.account_id).held += request.amount
     apply(changes, new_holds=frozenset(changes))
-    _insert(fresh, actor=actor, recorded_at=clock.now())
-    views = hold_views([request.id for request in holds])
+    views = known | _insert(fresh, actor=actor, recorded_at=clock.now())
     return [views[request.id] for request in holds]
 
 
-def _known(holds: Sequence[HoldRequest]) -> set[UUID]:
-    wanted = {request.id: (request.account_id, request.amount) for request in holds}
-    known: set[UUID] = set()
-    for chunk in chunks(list(wanted)):
-        for pk, account, amount in Hold.objects.filter(pk__in=chunk).values_list("pk", "account_id", "amount"):
-            if wanted[pk] != (account, amount):
-                raise Conflict(field="id", detail={"hold": str(pk)})
-            known.add(pk)
-    return known
+def _known(holds: Sequence[HoldRequest]) -> dict[UUID, HoldView]:
+    """Those of the requests that are already there; raises Conflict for one with other content."""
+    views = hold_views([request.id for request in holds])
+    for request in holds:
+        view = views.get(request.id)
+        if view and (view.account_id, view.amount) != (request.account_id, request.amount):
+            raise Conflict(field="id", detail={"hold": str(request.id)})
+    return views
 
 
-def _insert(holds: Sequence[HoldRequest], *, actor: str, recorded_at: datetime) -> None:
-    Hold.objects.bulk_create(
+HOLD = ("id", "account", "amount", "expires_at", "recorded_at", "actor", "memo")
+END = ("hold", "kind", "settled", "posting", "recorded_at", "actor", "reason")
+
+
+def _insert(holds: Sequence[HoldRequest], *, actor: str, recorded_at: datetime) -> dict[UUID, HoldView]:
+    at = stored_time(recorded_at)
+    due = [stored_time(one.expires_at) for one in holds]
+    insert_rows(
+        Hold,
+        HOLD,
         [
-            Hold(
-                id=request.id,
-                account_id=request.account_id,
-                amount=request.amount,
-                expires_at=request.expires_at,
-                recorded_at=recorded_at,
-                actor=actor,
-                memo=request.memo,
-            )
-            for request in holds
+            (one.id.hex, one.account_id.hex, one.amount, expires, at, actor, one.memo)
+            for one, expires in zip(holds, due, strict=True)
         ],
-        batch_size=CHUNK,
     )
-    OpenHold.objects.bulk_create(
-        [OpenHold(hold_id=request.id, expires_at=request.expires_at) for request in holds], batch_size=CHUNK
+    insert_rows(
+        OpenHold, ("hold", "expires_at"), [(one.id.hex, expires) for one, expires in zip(holds, due, strict=True)]
     )
+    return {
+        one.id: HoldView(one.id, one.account_id, one.amount, one.expires_at, recorded_at, one.memo)
+        for one in holds
+    }
 
 
 def hold_views(ids: Sequence[UUID]) -> dict[UUID, HoldView]:
     """Holds with how they ended, by id, two queries a chunk; unknown ids are left out."""
     views: dict[UUID, HoldView] = {}
     for chunk in chunks(list(ids)):
-        ends = HoldResolution.objects.in_bulk(chunk)
-        for row in Hold.objects.filter(pk__in=chunk):
-            end = ends.get(row.pk)
-            views[row.pk] = HoldView(
-                id=row.pk,
-                account_id=row.account_id,
-                amount=row.amount,
-                expires_at=row.expires_at,
-                recorded_at=row.recorded_at,
-                memo=row.memo,
-                resolution=Resolution(end.kind) if end else None,
-                settled=end.settled if end else 0,
-                posting_id=end.posting_id if end else None,
-            )
+        rows = Hold.objects.filter(pk__in=chunk).values_list(*VIEW)
+        there = {pk: (pk, *rest) for pk, *rest in rows}
+        ends = HoldResolution.objects.filter(pk__in=there).values_list("pk", "kind", "settled", "posting_id")
+        ended = {pk: (Resolution(kind), settled, posting) for pk, kind, settled, posting in ends}
+        for pk, cells in there.items():
+            views[pk] = HoldView(*cells, *ended.get(pk, ()))
     return views
 
 
@@ -121,12 +117,36 @@ def expire_holds(*, now: datetime, actor: str, limit: int = EXPIRY_BATCH) -> lis
     return [views[hold_id] for hold_id in freed]
 
 
-def end_holds(ends: Iterable[HoldResolution]) -> None:
+class End(NamedTuple):
+    """How one hold ends: ``settled`` of it by ``posting``, or nothing."""
+
+    hold_id: UUID
+    settled: int
+    posting_id: UUID | None
+    reason: str
+
+
+def end_holds(ends: Sequence[End], kind: Resolution, *, actor: str, recorded_at: datetime) -> None:
     """Insert how holds ended and take them off the open ones."""
-    rows = list(ends)
-    HoldResolution.objects.bulk_create(rows, batch_size=CHUNK)
-    for chunk in chunks([row.hold_id for row in rows]):
-        OpenHold.objects.filter(hold_id__in=chunk).delete()
+    at = stored_time(recorded_at)
+    insert_rows(
+        HoldResolution,
+        END,
+        [
+            (
+                end.hold_id.hex,
+                kind.value,
+                end.settled,
+                end.posting_id.hex if end.posting_id else None,
+                at,
+                actor,
+                end.reason,
+            )
+            for end in ends
+        ],
+    )
+    if ends:
+        run_among("DELETE FROM ledger_openhold WHERE hold_id {among}", [end.hold_id for end in ends])
 
 
 def resolve(hold_ids: Sequence[UUID], kind: Resolution, *, actor: str, reason: str) -> list[UUID]:
@@ -148,11 +168,8 @@ def resolve(hold_ids: Sequence[UUID], kind: Resolution, *, actor: str, reason: s
     for view in open_holds:
         changes.of(view.account_id).held -= view.amount
     apply(changes)
-    recorded_at = clock.now()
-    end_holds(
-        HoldResolution(hold_id=view.id, kind=kind, recorded_at=recorded_at, actor=actor, reason=reason)
-        for view in open_holds
-    )
+    ends = [End(view.id, 0, None, reason) for view in open_holds]
+    end_holds(ends, kind, actor=actor, recorded_at=clock.now())
     if open_holds:
         audit.record(
             verb=f"ledger.{'release' if kind is Resolution.RELEASED else 'expire'}_holds",

@@ -10,9 +10,28 @@ from bitgoeul.kernel import canonical, clock
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
-from ..rules import Entry, check_batch, check_memo, check_posting, check_zone, request_digest
+from ..rules import (
+    Changes,
+    Entry,
+    check_batch,
+    check_memo,
+    check_posting,
+    check_zone,
+    first_request_digest,
+    same_request,
+)
 from ..types import PostingRequest, PostingView, Reason
-from .book import Draft, apply, atomic_once_more, facts_of, known_postings, lock, posting_views, write_postings
+from .book import (
+    Draft,
+    apply,
+    atomic_once_more,
+    facts_of,
+    known_postings,
+    lock,
+    posting_views,
+    refuse_other_content,
+    write_postings,
+)
 
 
 @atomic_once_more
@@ -26,23 +45,40 @@ def post_many(*, postings: Sequence[PostingRequest], actor: str) -> list[Posting
     check_batch(postings)
     for request in postings:
         check_posting(request)
-    digests = {request.id: request_digest(request) for request in postings}
-    if len(digests) != len(postings):
+    if len({request.id for request in postings}) != len(postings):
         raise BadInput(N_("The same id stands twice in one call."), field="id")
     sides = {side for request in postings for line in request.lines for side in (line.debit, line.credit)}
     facts = facts_of(sides)
     lock(facts.touched_by(sides))
-    known = known_postings(digests)
-    fresh = [request for request in postings if request.id not in known]
-    drafts = [_draft(request, digests[request.id]) for request in fresh]
-    apply(write_postings(drafts, facts, actor=actor, recorded_at=clock.now()))
-    views = posting_views([request.id for request in postings])
+    known = _known(postings)
+    changes = Changes()
+    drafts = [_draft(request) for request in postings if request.id not in known]
+    fresh = write_postings(drafts, facts, changes, actor=actor, recorded_at=clock.now())
+    apply(changes)
+    if not known:
+        return fresh
+    views = known | {view.id: view for view in fresh}
     return [views[request.id] for request in postings]
 
 
-def _draft(request: PostingRequest, digest: str) -> Draft:
+def _known(postings: Sequence[PostingRequest]) -> dict[UUID, PostingView]:
+    """Those of the requests that are already posted; raises Conflict for one with other content."""
+    digests = known_postings([request.id for request in postings])
+    if not digests:
+        return {}
+    views, requests = posting_views(digests), {request.id: request for request in postings}
+
+    def same(pk: UUID) -> bool:
+        said = digests[pk]
+        return said == first_request_digest(requests[pk]) if said else same_request(requests[pk], views[pk])
+
+    refuse_other_content(digests, same)
+    return views
+
+
+def _draft(request: PostingRequest) -> Draft:
     entries = [Entry(line.debit, line.credit, line.amount, request.reason) for line in request.lines]
-    return Draft(request.id, request.effective_at, request.memo, digest, entries)
+    return Draft(request.id, request.effective_at, request.memo, "", entries)
 
 
 @atomic_once_more
@@ -66,12 +102,15 @@ def post_available(
     digest = canonical.digest(["available", str(debit), str(credit), str(at_most), str(reason), memo])
     facts = facts_of([debit, credit])
     row = lock(facts.touched_by({debit, credit}))[debit]
-    if known_postings({id: digest}):
+    if known := known_postings([id]):
+        refuse_other_content(known, lambda pk: known[pk] == digest)
         return posting_views([id])[id]
-    free = max(0, row.credits - row.debits - row.held)
+    free = max(0, row.free)
     amount = free if at_most is None else min(free, at_most)
     if amount == 0:
         return None
     draft = Draft(id, effective_at, memo, digest, [Entry(debit, credit, amount, reason)])
-    apply(write_postings([draft], facts, actor=actor, recorded_at=clock.now()))
-    return posting_views([id])[id]
+    changes = Changes()
+    (view,) = write_postings([draft], facts, changes, actor=actor, recorded_at=clock.now())
+    apply(changes)
+    return view

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
+from bitgoeul.audit.facade import as_uuid, run_among
 from bitgoeul.kernel import canonical, clock
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.quantity import check_amount
 from bitgoeul.kernel.text import N_
 
-from ..models import Account, HoldResolution
 from ..rules import (
     Changes,
     Entry,
@@ -24,6 +23,7 @@ from ..rules import (
     check_memo,
     check_use,
     check_zone,
+    first_settle_digest,
     settle_digest,
     split_return,
     split_use,
@@ -34,17 +34,17 @@ from .book import (
     Facts,
     apply,
     atomic_once_more,
-    chunks,
     facts_of,
     known_postings,
     lock,
     posting_views,
+    refuse_other_content,
     write_postings,
 )
-from .holds import end_holds, hold_views
+from .holds import End, end_holds, hold_views
 
 
-@dataclass
+@dataclass(slots=True)
 class Standing:
     """An account's free balance and overrun while a batch is worked through, locked all the while."""
 
@@ -54,11 +54,12 @@ class Standing:
 
 @dataclass
 class Batch:
-    """What a batch of settlements will write."""
+    """What a batch of settlements will write, and how each was divided."""
 
     drafts: list[Draft] = field(default_factory=list)
-    freed: Changes = field(default_factory=Changes)
-    ends: list[HoldResolution] = field(default_factory=list)
+    changes: Changes = field(default_factory=Changes)
+    ends: list[End] = field(default_factory=list)
+    views: dict[UUID, SettlementView] = field(default_factory=dict)
 
 
 @atomic_once_more
@@ -71,18 +72,18 @@ def settle_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Settlemen
     """
     digests = _check(lines, "use")
     facts, standing = _prepare(lines)
-    known = known_postings(digests)
+    known = _known(lines, digests, "use")
     fresh = [line for line in lines if line.posting_id not in known]
     holds = _holds(fresh)
-    batch, recorded_at = Batch(), clock.now()
+    batch = Batch()
     for line in fresh:
-        _settle_one(batch, line, holds, facts, standing[line.account_id], digests, actor, recorded_at)
-    changes = write_postings(batch.drafts, facts, actor=actor, recorded_at=recorded_at)
-    for account_id, change in batch.freed.items():
-        changes.of(account_id).held += change.held
-    apply(changes)
-    end_holds(batch.ends)
-    return _settlements(lines)
+        _settle_one(batch, line, holds, facts, standing[line.account_id], digests)
+    recorded_at = clock.now()
+    write_postings(batch.drafts, facts, batch.changes, actor=actor, recorded_at=recorded_at)
+    apply(batch.changes)
+    end_holds(batch.ends, Resolution.SETTLED, actor=actor, recorded_at=recorded_at)
+    views = batch.views | _settlements([line for line in lines if line.posting_id in known])
+    return [views[line.posting_id] for line in lines]
 
 
 def _check(lines: Sequence[SettleRequest], kind: str) -> dict[UUID, str]:
@@ -102,7 +103,16 @@ def _prepare(lines: Sequence[SettleRequest]) -> tuple[Facts, dict[UUID, Standing
     """Lock every account that the lines may touch, then read what is free."""
     facts = facts_of(account for line in lines for account in (line.account_id, line.used_account_id))
     rows = lock(facts.units)
-    return facts, {pk: Standing(row.credits - row.debits - row.held, row.overrun) for pk, row in rows.items()}
+    return facts, {pk: Standing(row.free, row.overrun) for pk, row in rows.items()}
+
+
+def _known(lines: Sequence[SettleRequest], digests: Mapping[UUID, str], kind: str) -> Set[UUID]:
+    """The ids of those lines that are already posted; raises Conflict for one with other content."""
+    known = known_postings(digests)
+    if known:
+        asked = {line.posting_id: line for line in lines}
+        refuse_other_content(known, lambda pk: known[pk] in (digests[pk], first_settle_digest(asked[pk], kind)))
+    return known.keys()
 
 
 def _holds(lines: Sequence[SettleRequest]) -> dict[UUID, HoldView]:
@@ -123,12 +133,10 @@ def _holds(lines: Sequence[SettleRequest]) -> dict[UUID, HoldView]:
 def _settle_one(
     batch: Batch,
     line: SettleRequest,
-    holds: dict[UUID, HoldView],
+    holds: Mapping[UUID, HoldView],
     facts: Facts,
     standing: Standing,
-    digests: dict[UUID, str],
-    actor: str,
-    recorded_at: datetime,
+    digests: Mapping[UUID, str],
 ) -> None:
     view = holds.get(line.hold_id) if line.hold_id else None
     held = view.amount if view and view.resolution is None else 0
@@ -137,19 +145,10 @@ def _settle_one(
     standing.overrun += split.overrun
     entries = _entries(line, split, facts)
     batch.drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], entries))
+    batch.views[line.posting_id] = SettlementView(line.posting_id, *split)
     if view and held:
-        batch.freed.of(line.account_id).held -= held
-        batch.ends.append(
-            HoldResolution(
-                hold_id=view.id,
-                kind=Resolution.SETTLED,
-                settled=split.settled,
-                posting_id=line.posting_id,
-                recorded_at=recorded_at,
-                actor=actor,
-                reason=line.memo,
-            )
-        )
+        batch.changes.of(line.account_id).held -= held
+        batch.ends.append(End(view.id, split.settled, line.posting_id, line.memo))
 
 
 def _entries(line: SettleRequest, split: Split, facts: Facts) -> list[Entry]:
@@ -165,11 +164,13 @@ def _entries(line: SettleRequest, split: Split, facts: Facts) -> list[Entry]:
     return entries
 
 
-def _settlements(lines: Sequence[SettleRequest]) -> list[SettlementView]:
+def _settlements(lines: Sequence[SettleRequest]) -> dict[UUID, SettlementView]:
     """Settlements as the rows tell them, so that a repeated call answers the same."""
+    if not lines:
+        return {}
     postings = posting_views([line.posting_id for line in lines])
     views = hold_views([line.hold_id for line in lines if line.hold_id])
-    return [_settlement(line, postings[line.posting_id], views) for line in lines]
+    return {line.posting_id: _settlement(line, postings[line.posting_id], views) for line in lines}
 
 
 def _settlement(line: SettleRequest, posting: PostingView, views: dict[UUID, HoldView]) -> SettlementView:
@@ -193,10 +194,11 @@ def give_back_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Postin
         check_amount(line.amount)
     digests = _check(lines, "give back")
     facts, standing = _prepare(lines)
-    known = known_postings(digests)
-    fresh = [line for line in lines if line.posting_id not in known]
-    drafts = []
-    for line in fresh:
+    known = _known(lines, digests, "give back")
+    drafts, changes = [], Changes()
+    for line in lines:
+        if line.posting_id in known:
+            continue
         lowered, returned = split_return(amount=line.amount, overrun=standing[line.account_id].overrun)
         standing[line.account_id].overrun -= lowered
         entries = []
@@ -205,8 +207,9 @@ def give_back_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Postin
         if returned:
             entries.append(Entry(line.used_account_id, line.account_id, returned, line.reason))
         drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], entries))
-    apply(write_postings(drafts, facts, actor=actor, recorded_at=clock.now()))
-    views = posting_views([line.posting_id for line in lines])
+    fresh = write_postings(drafts, facts, changes, actor=actor, recorded_at=clock.now())
+    apply(changes)
+    views = posting_views(known) | {view.id: view for view in fresh}
     return [views[line.posting_id] for line in lines]
 
 
@@ -216,11 +219,7 @@ def clear_overruns(*, account_ids: Iterable[UUID], actor: str, memo: str = "") -
 
     Ids are made here: the call is driven by the state, and repeated it finds nothing left to clear.
     """
-    with_overrun = [
-        pk
-        for chunk in chunks(list(account_ids))
-        for pk in Account.objects.filter(pk__in=chunk, overrun__gt=0).values_list("pk", flat=True)
-    ]
+    with_overrun = _with_overrun(account_ids)
     if not with_overrun:
         return []
     facts = facts_of(with_overrun)
@@ -228,11 +227,17 @@ def clear_overruns(*, account_ids: Iterable[UUID], actor: str, memo: str = "") -
     at = clock.now()
     drafts = []
     for pk in sorted(with_overrun):
-        amount = min(rows[pk].overrun, rows[pk].credits - rows[pk].debits - rows[pk].held)
+        amount = min(rows[pk].overrun, rows[pk].free)
         if amount > 0:
             entry = Entry(pk, facts.covered_by[pk], amount, Reason.OVERRUN_CLEARED)
             digest = canonical.digest(["clear", str(pk), str(amount)])
             drafts.append(Draft(new_id(), at, check_memo(memo), digest, [entry]))
-    apply(write_postings(drafts, facts, actor=actor, recorded_at=at))
-    views = posting_views([draft.id for draft in drafts])
-    return [views[draft.id] for draft in drafts]
+    changes = Changes()
+    views = write_postings(drafts, facts, changes, actor=actor, recorded_at=at)
+    apply(changes)
+    return views
+
+
+def _with_overrun(account_ids: Iterable[UUID]) -> list[UUID]:
+    rows = run_among("SELECT id FROM ledger_account WHERE overrun > 0 AND id {among}", account_ids)
+    return [as_uuid(row[0]) for row in rows]
