@@ -133,15 +133,19 @@ def bora(person, project):
 
 
 @pytest.fixture
-def sign_in(client):
-    """Sign an Actor in on the test client: ``sign_in(ara)`` returns the client."""
-    from django.contrib.auth import get_user_model
+def elevated():
+    """The actor inside an elevation for every dangerous verb: ``elevated(staff)``."""
+    from people import elevation_of
 
-    def go(actor):
-        client.force_login(
-            get_user_model().objects.get(pk=actor.user_id),
-            backend="django.contrib.auth.backends.ModelBackend",
-        )
-        return client
+    return elevation_of
+
+
+@pytest.fixture
+def sign_in(client):
+    """Sign an Actor in on the test client, with two proofs unless ``strong=False``: ``sign_in(ara)``."""
+    from people import sign_in_by
+
+    def go(actor, *, strong=True):
+        return sign_in_by(client, actor.user_id, strong=strong)
 
     return go

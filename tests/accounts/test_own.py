@@ -135,7 +135,7 @@ def test_one_sees_which_address_one_chooses(ara, client):
 
 def test_a_token_is_shown_once_and_can_be_ended(ara, bora, sign_in):
     client = sign_in(ara)
-    form = {"id": str(new_id()), "name": "notebook", "days": "7", "read_only": "on"}
+    form = {"id": str(new_id()), "name": "notebook", "days": "7", "scopes": ["*:read"]}
     made = client.post("/account/tokens/", form)
     secret = re.search(r"bgt_[\w-]+", made.content.decode()).group()
     assert made["Cache-Control"] == "no-store"
@@ -171,7 +171,7 @@ def test_a_reading_token_cannot_write_whatever_the_operation(client, ara):
     for method in (client.post, client.delete, client.put, client.patch):
         answer = method(f"/api/v1/tokens/{made.id}/end", headers=headers)
         assert answer.status_code in (403, 405)
-    assert client.post(f"/api/v1/tokens/{made.id}/end", headers=headers).json()["code"] == "not_allowed"
+    assert client.post(f"/api/v1/tokens/{made.id}/end", headers=headers).json()["code"] == "scope_missing"
     assert accounts.actor_of_token(made.secret) is not None
 
 

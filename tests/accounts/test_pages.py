@@ -153,8 +153,10 @@ def test_an_organisation_with_a_wrong_number_is_refused_beside_the_field(ara, si
 
 def test_members_page(project, ara, bora, chan, sign_in, django_assert_max_num_queries):
     path = f"/projects/{project.id}/members/"
-    with django_assert_max_num_queries(30):
-        assert sign_in(ara).get(path).status_code == 200
+    client = sign_in(ara)
+    client.get(path)  # the first page of a session writes its row
+    with django_assert_max_num_queries(24):
+        assert client.get(path).status_code == 200
     page = sign_in(ara).post(path, {"email": "nobody@example.kr", "role": "MEMBER"})
     assert page.status_code == 422
     assert sign_in(ara).post(path, {"email": "chan@example.kr", "role": "VIEWER"}).status_code == 302

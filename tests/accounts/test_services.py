@@ -107,7 +107,7 @@ def test_tokens_are_hashed_expire_and_never_exceed_their_owner(ara, project):
     actor = accounts.actor_of_token(made.secret)
     assert actor.user_id == ara.user_id
     refused = accounts.may(actor=actor, verb="accounts.change_members", thing=project.thing)
-    assert "only read" in str(refused.reason)
+    assert "accounts:write" in str(refused.reason)
     assert accounts.may(actor=actor, verb="accounts.view_project", thing=project.thing)
     with pytest.raises(NotAllowed):
         accounts.issue_token(actor=actor, id=new_id(), name="x", days=1)

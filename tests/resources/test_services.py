@@ -15,6 +15,7 @@ from bitgoeul.kernel.ids import new_id
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.resources import facade as resources
 from bitgoeul.resources.models import Allocation, Usage
+from people import elevation_of
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("test")
@@ -182,7 +183,7 @@ def test_a_recall_pays_the_overrun_before_it_takes_the_rest(grant, staff):
     hold(allocation, 60)
     use(allocation, 70)
     ledger.expire_holds(now=now() + timedelta(days=1), actor="system:test")
-    assert resources.recall(actor=staff, allocation_id=allocation.id, reason="끝") == 30
+    assert resources.recall(actor=elevation_of(staff), allocation_id=allocation.id, reason="끝") == 30
     assert (view(allocation).available, view(allocation).overrun) == (0, 0)
     assert ledger.verify().ok
 
@@ -198,7 +199,7 @@ def test_no_more_comes_back_than_was_used(grant):
 def test_recall_takes_what_is_free_and_later_what_was_held(grant, staff):
     allocation = grant()
     hold_id = hold(allocation, 300)
-    assert resources.recall(actor=staff, allocation_id=allocation.id, reason="사용 저조") == 700
+    assert resources.recall(actor=elevation_of(staff), allocation_id=allocation.id, reason="사용 저조") == 700
     use(allocation, 100, hold_id=hold_id)
     assert view(allocation).available == 200
     assert resources.expire_due(now()) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from people import sign_in_by
 from portal_world import build, names_of
 
 
@@ -26,14 +27,12 @@ def world(django_db_setup, django_db_blocker, tmp_path_factory):
 @pytest.fixture
 def enter(world, db):
     """A client of one of the people: ``enter("chan")``; ``enter("anonymous")`` has signed in as nobody."""
-    from django.contrib.auth import get_user_model
     from django.test import Client
 
     def go(name: str, **options: Any) -> Client:
         client = Client(raise_request_exception=False, **options)
         if name != "anonymous":
-            user = get_user_model().objects.get(pk=world.people[name])
-            client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            sign_in_by(client, world.people[name])
         return client
 
     return go

@@ -23,6 +23,9 @@ GETS = """
 /mail/                                            404 404 404 404 404 404 404
 /mail/nothing/                                    404 404 404 404 404 404 404
 /account/                                         302 200 200 200 200 200 200
+/account/elevation/                               302 403 403 403 200 200 200
+/operators/                                       302 403 403 403 200 403 200
+/operators/elevations/                            302 403 403 403 200 403 200
 /organisations/{company}/                         302 404 404 200 200 200 200
 /organisations/new/                               302 200 200 200 200 200 200
 /home/                                            302 200 200 200 200 200 200
@@ -117,6 +120,13 @@ POSTS = """
 /account/                                         302 302 302 302 302 302 302
 /account/tokens/                                  302 200 200 200 200 200 200
 /account/tokens/{token}/end/                      302 302 302 302 302 302 302
+/account/elevation/                               302 403 403 403 422 422 422
+/account/elevation/{token}/end/                   302 404 404 404 404 404 404
+/account/sign-ins/{token}/end/                    302 302 302 302 302 302 302
+/account/sign-ins/end/                            302 302 302 302 302 302 302
+/operators/                                       302 403 403 403 403 403 403
+/operators/{bora}/STAFF/revoke/                   302 403 403 403 403 403 403
+/operators/{bora}/end-access/                     302 403 403 403 403 403 403
 /organisations/{company}/                         302 404 404 302 403 403 403
 /organisations/{company}/members/{bora}/remove/   302 404 404 302 403 403 403
 /projects/{project}/members/{bora}/owner/         302 404 403 302 403 403 403

@@ -30,7 +30,6 @@ ALLAUTH: dict[str, Any] = {
     "ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION": True,
     "ACCOUNT_LOGOUT_REDIRECT_URL": "/",
     "ACCOUNT_RATE_LIMITS": RATE_LIMITS,
-    "ALLAUTH_TRUSTED_PROXY_COUNT": 0,
     "MFA_SUPPORTED_TYPES": ["totp", "recovery_codes"],
     "MFA_TOTP_ISSUER": "bitgoeul",
 }

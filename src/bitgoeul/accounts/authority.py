@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import NotAllowed, NotFound
 from bitgoeul.kernel.text import N_, Text
 
+from .errors import REFUSALS, ElevationNeeded, ScopeMissing, SecondFactorNeeded
 from .types import Actor, Decision, Thing, Verb
 
 _verbs: dict[str, Verb] = {}
@@ -22,17 +26,49 @@ def verbs() -> tuple[Verb, ...]:
     return tuple(_verbs[name] for name in sorted(_verbs))
 
 
+def scopes() -> tuple[str, ...]:
+    """Every scope that some registered verb needs, by name."""
+    return tuple(sorted({verb.scope for verb in _verbs.values() if not verb.any_token}))
+
+
 def may(*, actor: Actor, verb: str, thing: Thing) -> Decision:
-    """May ``actor`` do ``verb`` to ``thing``, and why. An unregistered verb is a programming error (KeyError)."""
+    """May ``actor`` do ``verb`` to ``thing``, and why. An unregistered verb is a programming error (KeyError).
+
+    A refusal that the person can lift carries the code of its error: a second factor, a scope, an elevation.
+    """
     entry = _verbs[verb]
     if entry.kind != thing.kind:
         raise ValueError(f"{verb} acts on a {entry.kind}, not on a {thing.kind}")
     if actor.is_system:
         return Decision(True, Text(N_("The platform itself does this.")))
-    if actor.read_only and not entry.reads:
-        return Decision(False, Text(N_("This token may only read.")))
+    decision = _decide(actor, entry, thing)
+    if not decision.allowed:
+        resting = _resting(actor, entry, thing)
+        return decision if resting is None else resting
+    if not (entry.any_token or actor.has_scope(entry.scope)):
+        text = Text(N_("This token lacks the scope “{scope}”."), {"scope": entry.scope})
+        return Decision(False, text, ScopeMissing.code)
+    if entry.elevated and not (actor.elevation and actor.elevation.covers(verb, now())):
+        return Decision(
+            False, Text(N_("This needs a timed elevation, asked for with a reason.")), ElevationNeeded.code
+        )
+    return decision
+
+
+def _decide(actor: Actor, entry: Verb, thing: Thing) -> Decision:
     decided = entry.rule(actor, thing) if entry.rule else None
     return decided if decided is not None else _by_roles(actor, entry, thing)
+
+
+def _resting(actor: Actor, entry: Verb, thing: Thing) -> Decision | None:
+    """The refusal of somebody whose operator role would allow it if it did not rest; None when it would not."""
+    if not actor.withheld_roles:
+        return None
+    roles = actor.operator_roles | actor.withheld_roles
+    if not _decide(replace(actor, operator_roles=roles), entry, thing).allowed:
+        return None
+    text = Text(N_("Your role at the operator works only after signing in with a second factor."))
+    return Decision(False, text, SecondFactorNeeded.code)
 
 
 def _by_roles(actor: Actor, verb: Verb, thing: Thing) -> Decision:
@@ -61,6 +97,15 @@ def _refusal(actor: Actor, verb: Verb, thing: Thing) -> Text:
     return Text(N_("Only people of the project or organisation may do this."))
 
 
+REMEDIES = {
+    SecondFactorNeeded.code: Text(
+        N_("Set up a passkey or an authenticator app on the page “Security”, then sign in with it.")
+    ),
+    ElevationNeeded.code: Text(N_("Ask for it on the page “Elevation”; it lasts at most an hour.")),
+    ScopeMissing.code: Text(N_("Make a token with this scope on the page “Security”.")),
+}
+
+
 def require(*, actor: Actor, verb: str, thing: Thing) -> None:
     """Go on only when ``actor`` may.
 
@@ -70,6 +115,8 @@ def require(*, actor: Actor, verb: str, thing: Thing) -> None:
     decision = may(actor=actor, verb=verb, thing=thing)
     if decision.allowed:
         return
+    if decision.code:
+        raise REFUSALS[decision.code](decision.reason, remedy=REMEDIES[decision.code])
     view = _view_verb(verb, thing)
     if view and not may(actor=actor, verb=view, thing=thing).allowed:
         raise NotFound()

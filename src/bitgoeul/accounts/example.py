@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -24,6 +26,21 @@ from .types import Actor, OperatorRole, OrganisationKind, OrganisationRole
 def example_id(kind: str, code: str) -> UUID:
     """The id of an example thing: the same in every installation."""
     return derive("example", kind, code)
+
+
+def example_installation() -> bool:
+    """Is this an example that only its own machine reaches, as far as its settings tell."""
+    return settings.ENV.mode == "example" and is_loopback(urlsplit(settings.PUBLIC_URL).hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """True for a name or address of this very machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @dataclass(frozen=True)

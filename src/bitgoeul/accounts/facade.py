@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .authority import may, register_verb, require, verbs
+from .authority import may, register_verb, require, scopes, verbs
+from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
 from .example import NamedPerson, example_id, load_example, named_people
 from .queries import (
     actor_for,
@@ -39,7 +40,9 @@ from .types import (
     PROJECT_LEAD,
     PROJECT_WORK,
     Actor,
+    Assurance,
     Decision,
+    ElevationView,
     MemberView,
     OperatorRole,
     OrganisationKind,
@@ -60,7 +63,10 @@ __all__ = [
     "PROJECT_LEAD",
     "PROJECT_WORK",
     "Actor",
+    "Assurance",
     "Decision",
+    "ElevationNeeded",
+    "ElevationView",
     "MemberView",
     "NamedPerson",
     "OperatorRole",
@@ -70,8 +76,11 @@ __all__ = [
     "OrganisationView",
     "ProjectRole",
     "ProjectView",
+    "ScopeMissing",
+    "SecondFactorNeeded",
     "Thing",
     "TokenView",
+    "TooManyFailures",
     "Verb",
     "actor_for",
     "actor_of",
@@ -106,6 +115,7 @@ __all__ = [
     "remove_organisation_member",
     "require",
     "revoke_token",
+    "scopes",
     "send_written",
     "session_or_token",
     "show_registration_number",

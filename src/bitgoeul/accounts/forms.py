@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -10,14 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.web.facade import PortalForm, render_text
 
-from .tokens import DAYS_MAX
+from .authority import scopes
+from .elevation import MINUTES_MAX, REASON_LENGTH_MAX
+from .tokens import DAYS_MAX, EVERY_READ, EVERY_WRITE
 from .types import (
     KIND_LABELS,
+    OPERATOR_ROLE_LABELS,
     ORGANISATION_ROLE_LABELS,
     PROJECT_ROLE_LABELS,
+    OperatorRole,
     OrganisationKind,
     OrganisationRole,
     ProjectRole,
+    Verb,
 )
 
 
@@ -82,4 +88,76 @@ class TokenForm(PortalForm):
         help_text=_("For example the computer it is kept on."),
     )
     days = forms.IntegerField(label=_("Days it lives"), min_value=1, max_value=DAYS_MAX, initial=30)
-    read_only = forms.BooleanField(label=_("It may only read"), required=False)
+    scopes = forms.MultipleChoiceField(
+        label=_("What it may do at most"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Choose as little as the program needs. Nothing chosen means everything that you may do."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scopes"].choices = scope_choices()  # type: ignore[attr-defined]
+
+
+def scope_choices() -> list[tuple[str, str]]:
+    """Every scope with its words, the wide ones first."""
+    wide = [(EVERY_READ, scope_words(EVERY_READ)), (EVERY_WRITE, scope_words(EVERY_WRITE))]
+    return wide + [(scope, scope_words(scope)) for scope in scopes()]
+
+
+ROOMS = {
+    "*": _("everything"),
+    "accounts": _("account, organisation and project"),
+    "compute": _("jobs"),
+    "outcomes": _("outcomes and figures"),
+    "programmes": _("calls, applications and agreements"),
+    "resources": _("resources and allocations"),
+    "trials": _("trials and evidence"),
+}
+
+
+def scope_words(scope: str) -> str:
+    """A scope in words, with its name: ``jobs: read (compute:read)``; a room without words keeps its name."""
+    room, _colon, mode = scope.partition(":")
+    does = _("read") if mode == "read" else _("read and write")
+    return f"{ROOMS.get(room, room)}: {does} ({scope})"
+
+
+class ElevationForm(PortalForm):
+    """A time in which to do dangerous things, and why."""
+
+    id = forms.UUIDField(widget=forms.HiddenInput)
+    verbs = forms.MultipleChoiceField(label=_("What for"), widget=forms.CheckboxSelectMultiple)
+    reason = forms.CharField(
+        label=_("Why"),
+        max_length=REASON_LENGTH_MAX,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Name the case or the person who asked; auditors read it."),
+    )
+    minutes = forms.TypedChoiceField(label=_("How long"), coerce=int, initial=15)
+    with_tokens = forms.BooleanField(label=_("Also for my API tokens during this time"), required=False)
+
+    def __init__(self, *args: Any, choices: Sequence[Verb], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["verbs"].choices = [(verb.name, render_text(verb.label)) for verb in choices]  # type: ignore[attr-defined]
+        times = [(n, _("%(n)s minutes") % {"n": n}) for n in (15, 30, MINUTES_MAX)]
+        self.fields["minutes"].choices = times  # type: ignore[attr-defined]
+
+
+class OperatorForm(forms.Form):
+    """A person to give a role at the operator."""
+
+    email = forms.EmailField(label=_("E-mail"))
+    role = forms.ChoiceField(label=_("Role"), initial=OperatorRole.ENGINEER)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(role.value, render_text(OPERATOR_ROLE_LABELS[role])) for role in OperatorRole]
+        self.fields["role"].choices = choices  # type: ignore[attr-defined]
+
+
+class ReasonForm(forms.Form):
+    """Why something is done to somebody's account."""
+
+    reason = forms.CharField(label=_("Why"), max_length=500)

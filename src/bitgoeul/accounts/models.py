@@ -8,10 +8,11 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
 
+from bitgoeul.audit.facade import AppendOnlyModel
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
 
-from .types import OperatorRole, OrganisationKind, OrganisationRole, ProjectRole
+from .types import Assurance, OperatorRole, OrganisationKind, OrganisationRole, ProjectRole
 
 
 def _one_of(field: str, values: Any, name: str) -> models.CheckConstraint:
@@ -57,6 +58,8 @@ class OperatorGrant(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=16)
+    # The identity provider whose claim gives the role; empty: given by hand, and no claim takes it away.
+    source = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -100,6 +103,8 @@ class OrganisationMembership(models.Model):
     organisation = models.ForeignKey("accounts.Organisation", on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     role = models.CharField(max_length=16)
+    # As OperatorGrant.source.
+    source = models.CharField(max_length=64, blank=True, default="")
     created_at = models.DateTimeField(default=now)
 
     class Meta:
@@ -168,10 +173,73 @@ class ApiToken(models.Model):
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=80)
     hash = models.CharField(max_length=64, unique=True)
-    read_only = models.BooleanField(default=False)
+    scopes = models.JSONField(default=list)
+    # Of the session it was made in: a token from a session without a second factor carries no operator rights.
+    assurance = models.CharField(max_length=16, default=Assurance.SINGLE)
     created_at = models.DateTimeField(default=now)
     expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (_one_of("assurance", Assurance, "accounts_token_assurance"),)
+        indexes = (models.Index(fields=["user", "expires_at"], name="accounts_token_user"),)
 
     def __str__(self) -> str:
         return f"{self.name} of {self.user_id}"
+
+
+class SignIn(models.Model):
+    """A browser in which a person is signed in; its session carries the id, and no session outlives the row."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    device = models.CharField(max_length=200, blank=True, default="")
+    address = models.CharField(max_length=64, blank=True, default="")
+    assurance = models.CharField(max_length=16, default=Assurance.SINGLE)
+    created_at = models.DateTimeField(default=now)
+    last_seen_at = models.DateTimeField(default=now)
+    ended_at = models.DateTimeField(null=True)
+    ended_why = models.CharField(max_length=16, blank=True, default="")
+
+    class Meta:
+        constraints = (_one_of("assurance", Assurance, "accounts_sign_in_assurance"),)
+        indexes = (models.Index(fields=["user", "ended_at"], name="accounts_sign_in_user"),)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} on {self.device}"
+
+
+class Elevation(AppendOnlyModel):
+    """A time in which an operator may do dangerous things; never permanent, never without a reason."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    sign_in = models.ForeignKey("accounts.SignIn", on_delete=models.PROTECT, related_name="+")
+    verbs = models.JSONField()
+    reason = models.CharField(max_length=500)
+    with_tokens = models.BooleanField(default=False)
+    since = models.DateTimeField(default=now)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(until__gt=models.F("since")), name="accounts_elevation_time"),
+            models.CheckConstraint(condition=~Q(reason=""), name="accounts_elevation_reason"),
+        )
+        indexes = (models.Index(fields=["user", "until"], name="accounts_elevation_user"),)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.until}"
+
+
+class ElevationEnd(AppendOnlyModel):
+    """An elevation ended before its time."""
+
+    elevation = models.OneToOneField(
+        "accounts.Elevation", on_delete=models.PROTECT, related_name="end", primary_key=True
+    )
+    at = models.DateTimeField(default=now)
+
+    def __str__(self) -> str:
+        return f"{self.elevation_id} at {self.at}"

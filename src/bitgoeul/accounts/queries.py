@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext
 
 from bitgoeul.audit import facade as audit
@@ -15,6 +16,8 @@ from .authority import require
 from .models import OperatorGrant, Organisation, OrganisationMembership, Project, ProjectMembership, User
 from .types import (
     Actor,
+    Assurance,
+    ElevationView,
     MemberView,
     OperatorRole,
     OrganisationKind,
@@ -29,27 +32,38 @@ from .types import (
 MEMBERS_MAX = 200
 
 
-def actor_for(*, user_id: UUID, read_only: bool = False) -> Actor:
-    """The actor of a person, with their roles, in four queries; NotFound when there is no such active person."""
+def actor_for(*, user_id: UUID, assurance: Assurance = Assurance.SECOND_FACTOR) -> Actor:
+    """The actor of a person whom the caller vouches for, with their roles; NotFound for no such active person."""
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None:
         raise NotFound()
-    return actor_of_user(user, read_only=read_only)
+    return actor_of_user(user, assurance=assurance)
 
 
-def actor_of_user(user: User, *, read_only: bool = False) -> Actor:
-    """The actor of a person already at hand, in three queries."""
+def actor_of_user(
+    user: User,
+    *,
+    assurance: Assurance,
+    scopes: frozenset[str] | None = None,
+    elevation: Callable[[], ElevationView | None] | None = None,
+) -> Actor:
+    """The actor of a person already at hand, in three queries; ``elevation`` is asked only of operators."""
     operator = OperatorGrant.objects.filter(user=user).values_list("role", flat=True)
     projects = ProjectMembership.objects.filter(user=user).values_list("project_id", "role")
     organisations = OrganisationMembership.objects.filter(user=user).values_list("organisation_id", "role")
+    roles = frozenset(map(OperatorRole, operator))
+    rest = assurance is Assurance.SINGLE and settings.SECOND_FACTOR_FOR_OPERATORS
     return Actor(
         id=user.actor_id,
         user_id=user.pk,
         name=str(user),
-        operator_roles=frozenset(map(OperatorRole, operator)),
+        operator_roles=frozenset() if rest else roles,
+        withheld_roles=roles if rest else frozenset(),
         project_roles={pk: ProjectRole(role) for pk, role in projects},
         organisation_roles={pk: OrganisationRole(role) for pk, role in organisations},
-        read_only=read_only,
+        assurance=assurance,
+        elevation=elevation() if elevation and roles and not rest else None,
+        scopes=scopes,
     )
 
 

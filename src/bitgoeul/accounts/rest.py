@@ -22,6 +22,12 @@ class Me(Schema):
     id: str
     name: str
     operator_roles: list[str]
+    resting_roles: list[str] = Field(
+        description="Operator roles that rest because nothing but one factor proves the person."
+    )
+    scopes: list[str] | None = Field(
+        description="What the token of this request may do at most; null in a session."
+    )
 
 
 class ProjectOut(Schema):
@@ -50,6 +56,11 @@ class TokenIn(Schema):
     name: str = Field("token", max_length=80)
     days: int = Field(30, ge=1, le=tokens.DAYS_MAX)
     read_only: bool = False
+    scopes: list[str] = Field(
+        [],
+        max_length=50,
+        description="What it may do at most: <room>:read, <room>:write, * for every room; empty: everything.",
+    )
 
 
 class TokenOut(Schema):
@@ -64,7 +75,13 @@ class TokenOut(Schema):
 def me(request: HttpRequest) -> Me:
     """The person this request acts for."""
     actor = actor_of(request)
-    return Me(id=actor.id, name=actor.name, operator_roles=sorted(actor.operator_roles))
+    return Me(
+        id=actor.id,
+        name=actor.name,
+        operator_roles=sorted(actor.operator_roles),
+        resting_roles=sorted(actor.withheld_roles),
+        scopes=None if actor.scopes is None else sorted(actor.scopes),
+    )
 
 
 @router.get("/projects", response=ProjectList)
@@ -88,8 +105,10 @@ class LivingToken(Schema):
     id: UUID
     name: str
     read_only: bool
+    scopes: list[str]
     created_at: datetime
     expires_at: datetime
+    last_used_at: datetime | None
 
 
 class TokenList(Schema):
@@ -116,6 +135,11 @@ def end_token(request: HttpRequest, token_id: UUID) -> Status[None]:
 def issue_token(request: HttpRequest, body: TokenIn) -> Status[TokenOut]:
     """Make a token; its secret is shown this once."""
     made = tokens.issue_token(
-        actor=actor_of(request), id=new_id(), name=body.name, days=body.days, read_only=body.read_only
+        actor=actor_of(request),
+        id=new_id(),
+        name=body.name,
+        days=body.days,
+        read_only=body.read_only,
+        scopes=body.scopes,
     )
     return Status(201, TokenOut(id=made.id, secret=made.secret, expires_at=made.expires_at))

@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from uuid import UUID
 
+from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest
 from ninja.security import APIKeyCookie, HttpBearer
 
-from bitgoeul.kernel.errors import NotAllowed
 from bitgoeul.kernel.text import N_
 
+from .addresses import FORWARDING_HEADERS
+from .elevation import of_sign_in
+from .errors import ScopeMissing
+from .example import example_installation, is_loopback
 from .models import User
 from .queries import actor_of_user
 from .tokens import actor_of_token
-from .types import Actor
+from .types import Actor, Assurance
 
 CACHE = "_bitgoeul_actor"
-FORWARDING_HEADERS = (
-    "HTTP_FORWARDED",
-    "HTTP_VIA",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_REAL_IP",
-)
+# What a session keeps: the row of its sign-in, and (a person's id) whom something else than our factors proves.
+SIGN_IN = "bitgoeul_sign_in"
+EXAMPLE = "bitgoeul_example"
+PROVIDER_FACTOR = "bitgoeul_provider_factor"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The actor of a request; roles are read once a request, in three queries."""
+    """The actor of a request; roles are read once a request, in three queries, and an operator's elevation."""
     actor = getattr(request, CACHE, None)
     if not isinstance(actor, Actor):
         user = getattr(request, "user", None)
-        actor = actor_of_user(user) if isinstance(user, User) and user.is_active else Actor.anonymous()
+        actor = _person(request, user) if isinstance(user, User) and user.is_active else Actor.anonymous()
         setattr(request, CACHE, actor)
     return actor
 
@@ -44,6 +43,38 @@ def actor_seen(request: HttpRequest) -> str:
     """The id of whoever asked, as far as answering has found out; empty otherwise. Asks the database nothing."""
     actor = getattr(request, CACHE, None)
     return actor.id if isinstance(actor, Actor) and actor.is_signed_in else ""
+
+
+def _person(request: HttpRequest, user: User) -> Actor:
+    sign_in = sign_in_id(request)
+    return actor_of_user(
+        user,
+        assurance=assurance_of(request),
+        elevation=(lambda: of_sign_in(user.pk, sign_in)) if sign_in else None,
+    )
+
+
+def forget_actor(request: HttpRequest) -> None:
+    """Read the roles again when next asked: somebody signed in or out during this request."""
+    if hasattr(request, CACHE):
+        delattr(request, CACHE)
+
+
+def sign_in_id(request: HttpRequest) -> UUID | None:
+    """The row of the session; None before it has one."""
+    kept = request.session.get(SIGN_IN) if hasattr(request, "session") else None
+    return UUID(kept) if kept else None
+
+
+def assurance_of(request: HttpRequest) -> Assurance:
+    """What proves the person of this session, from what the sign-in wrote into it."""
+    session, user_id = request.session, str(request.user.pk)
+    records = get_authentication_records(request, request.user)
+    if session.get(PROVIDER_FACTOR) == user_id or any(record.get("method") == "mfa" for record in records):
+        return Assurance.SECOND_FACTOR
+    if session.get(EXAMPLE) == user_id and _local_example(request):
+        return Assurance.EXAMPLE
+    return Assurance.SINGLE
 
 
 class SessionAuth(APIKeyCookie):
@@ -70,7 +101,7 @@ class TokenAuth(HttpBearer):
         if actor is None:
             return None
         if actor.read_only and request.method not in SAFE_METHODS:
-            raise NotAllowed(N_("This token may only read."))
+            raise ScopeMissing(N_("This token may only read."))
         setattr(request, CACHE, actor)
         return actor
 
@@ -84,17 +115,10 @@ def example_sign_in_open(request: HttpRequest) -> bool:
     A request that a proxy forwarded never counts as local, whatever address it shows; nor does any request of an
     installation whose public address is elsewhere, for its proxy may forward without a trace.
     """
-    if settings.ENV.mode != "example" or any(name in request.META for name in FORWARDING_HEADERS):
-        return False
-    here = _is_loopback(request.META.get("REMOTE_ADDR", ""))
-    published_here = _is_loopback(urlsplit(settings.PUBLIC_URL).hostname or "")
-    return here and published_here and User.objects.filter(is_example=True).exists()
+    return _local_example(request) and User.objects.filter(is_example=True).exists()
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
+def _local_example(request: HttpRequest) -> bool:
+    if not example_installation() or any(name in request.META for name in FORWARDING_HEADERS):
         return False
+    return is_loopback(request.META.get("REMOTE_ADDR", ""))

@@ -76,14 +76,50 @@ class OperatorRole(StrEnum):
     AUDITOR = "AUDITOR"
 
 
+OPERATOR_ROLE_LABELS: Mapping[OperatorRole, Text] = {
+    OperatorRole.STAFF: Text(N_("Staff: decides and administers")),
+    OperatorRole.ENGINEER: Text(N_("Engineer: runs the centre")),
+    OperatorRole.AUDITOR: Text(N_("Auditor: reads everything, changes nothing")),
+}
 OPERATOR_ANY = frozenset(OperatorRole)
+
+
+class Assurance(StrEnum):
+    """How sure it is that the person is who they say: operator rights rest without a second proof.
+
+    ``EXAMPLE`` is the one click of a named example person; it counts only while that click is open at all.
+    """
+
+    SINGLE = "SINGLE"
+    SECOND_FACTOR = "SECOND_FACTOR"
+    EXAMPLE = "EXAMPLE"
+
+
+@dataclass(frozen=True)
+class ElevationView:
+    """A time in which a person may do named dangerous things, asked for with a reason."""
+
+    id: UUID
+    user_id: UUID
+    verbs: frozenset[str]
+    reason: str
+    since: datetime
+    until: datetime
+    ended_at: datetime | None = None
+    with_tokens: bool = False
+
+    def covers(self, verb: str, moment: datetime) -> bool:
+        """True while it lasts and when ``verb`` is one of those asked for."""
+        return self.ended_at is None and moment < self.until and verb in self.verbs
 
 
 @dataclass(frozen=True)
 class Actor:
     """Who acts: a person with their roles, the system itself, or nobody known.
 
-    ``id`` is opaque to lower rooms: ``user:<uuid>``, ``system:<name>`` or ``anonymous``.
+    ``id`` is opaque to lower rooms: ``user:<uuid>``, ``system:<name>`` or ``anonymous``. ``withheld_roles`` are
+    operator roles that rest because nothing but one factor proves the person. ``scopes`` (None: a session, not
+    limited) are what a token may do at most: ``<room>:read``, ``<room>:write``, and ``*`` for every room.
     """
 
     id: str
@@ -92,7 +128,10 @@ class Actor:
     operator_roles: frozenset[OperatorRole] = frozenset()
     project_roles: Mapping[UUID, ProjectRole] = field(default_factory=dict)
     organisation_roles: Mapping[UUID, OrganisationRole] = field(default_factory=dict)
-    read_only: bool = False
+    withheld_roles: frozenset[OperatorRole] = frozenset()
+    assurance: Assurance = Assurance.SINGLE
+    elevation: ElevationView | None = None
+    scopes: frozenset[str] | None = None
 
     @classmethod
     def system(cls, name: str) -> Actor:
@@ -116,8 +155,26 @@ class Actor:
 
     @property
     def is_operator(self) -> bool:
-        """True for anybody with an operator role."""
+        """True for anybody with an operator role that does not rest."""
         return bool(self.operator_roles)
+
+    @property
+    def by_token(self) -> bool:
+        """True when a token acts for the person."""
+        return self.scopes is not None
+
+    @property
+    def read_only(self) -> bool:
+        """True for a token without any scope to write."""
+        return self.scopes is not None and all(scope.endswith(":read") for scope in self.scopes)
+
+    def has_scope(self, wanted: str) -> bool:
+        """May a token do what needs the scope ``<room>:read`` or ``<room>:write``; writing includes reading."""
+        if self.scopes is None:
+            return True
+        room, _, mode = wanted.partition(":")
+        enough = ("read", "write") if mode == "read" else (mode,)
+        return any(f"{one}:{each}" in self.scopes for one in (room, "*") for each in enough)
 
 
 @dataclass(frozen=True)
@@ -133,10 +190,11 @@ class Thing:
 
 @dataclass(frozen=True)
 class Decision:
-    """May it be done, and why or why not."""
+    """May it be done, and why or why not; ``code`` names a refusal that the person can lift themselves."""
 
     allowed: bool
     reason: Text
+    code: str = ""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -150,7 +208,9 @@ class Verb:
     """One thing that can be done, and who may: any of the roles, or anybody when ``public`` says so.
 
     ``name`` is ``<room>.<verb>_<kind>``; ``<room>.view_<kind>`` decides whether a thing exists for an actor.
-    ``rule`` is asked first and may decide alone (None: the roles decide).
+    ``rule`` is asked first and may decide alone (None: the roles decide). An ``elevated`` verb is dangerous: who
+    may do it asks for a time to do it in, with a reason. ``any_token`` verbs are asked on the way to other things
+    and need no scope of their own.
     """
 
     name: str
@@ -162,6 +222,13 @@ class Verb:
     signed_in: bool = False
     public: bool = False
     rule: Rule | None = None
+    elevated: bool = False
+    any_token: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The scope that a token needs for it: ``<room>:read`` or ``<room>:write``."""
+        return f"{self.name.split('.', 1)[0]}:{'read' if self.reads else 'write'}"
 
     @property
     def reads(self) -> bool:
@@ -243,6 +310,42 @@ class TokenView:
 
     id: UUID
     name: str
-    read_only: bool
+    scopes: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
+    last_used_at: datetime | None = None
+
+    @property
+    def read_only(self) -> bool:
+        """True without any scope to write."""
+        return all(scope.endswith(":read") for scope in self.scopes)
+
+
+@dataclass(frozen=True)
+class SignInView:
+    """A place where a person is signed in."""
+
+    id: UUID
+    device: str
+    address: str
+    since: datetime
+    last_seen: datetime
+    assurance: Assurance
+    is_this: bool = False
+
+
+@dataclass(frozen=True)
+class OperatorView:
+    """A person with operator roles, as those who administer them see it."""
+
+    user_id: UUID
+    name: str
+    email: str
+    roles: tuple[OperatorRole, ...]
+    given_by: Mapping[OperatorRole, str]
+    has_second_factor: bool
+
+    @property
+    def role_rows(self) -> list[tuple[OperatorRole, Text, str]]:
+        """Each role with its word and the identity provider that gives it (empty: given by hand)."""
+        return [(role, OPERATOR_ROLE_LABELS[role], self.given_by.get(role, "")) for role in self.roles]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import own_views, views
+from . import operator_views, own_views, security_views, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -14,6 +14,14 @@ urlpatterns = [
     path("account/", own_views.account, name="account"),
     path("account/tokens/", own_views.token_new, name="token_new"),
     path("account/tokens/<uuid:token_id>/end/", own_views.token_end, name="token_end"),
+    path("account/elevation/", security_views.elevate, name="elevate"),
+    path("account/elevation/<uuid:elevation_id>/end/", security_views.elevation_end, name="elevation_end"),
+    path("account/sign-ins/<uuid:sign_in_id>/end/", security_views.sign_in_end, name="sign_in_end"),
+    path("account/sign-ins/end/", security_views.sign_ins_end, name="sign_ins_end"),
+    path("operators/", operator_views.people, name="operators"),
+    path("operators/elevations/", operator_views.elevations, name="elevations"),
+    path("operators/<uuid:user_id>/<str:role>/revoke/", operator_views.revoke, name="operator_revoke"),
+    path("operators/<uuid:user_id>/end-access/", operator_views.end_access, name="end_access"),
     path("organisations/<uuid:organisation_id>/", own_views.organisation, name="organisation"),
     path(
         "organisations/<uuid:organisation_id>/members/<uuid:user_id>/remove/",

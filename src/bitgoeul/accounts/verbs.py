@@ -25,6 +25,7 @@ register_verb(
         Text(N_("See a project")),
         project_roles=PROJECT_ANY,
         operator_roles=OPERATOR_ANY,
+        any_token=True,
     )
 )
 register_verb(
@@ -54,6 +55,7 @@ register_verb(
         Text(N_("See an organisation")),
         organisation_roles=ORGANISATION_ANY,
         operator_roles=OPERATOR_ANY,
+        any_token=True,
     )
 )
 register_verb(
@@ -82,4 +84,23 @@ register_verb(
         Text(N_("Make a project")),
         operator_roles=frozenset({OperatorRole.STAFF}),
     )
+)
+STAFF = frozenset({OperatorRole.STAFF})
+for _name, _label in (
+    ("grant_operator", Text(N_("Give somebody a role at the operator"))),
+    ("revoke_operator", Text(N_("Take a role at the operator away"))),
+    ("end_access", Text(N_("End somebody's sessions and tokens"))),
+    ("close_account", Text(N_("Close or reopen somebody's account"))),
+    ("erase_personal", Text(N_("Erase the personal values kept about somebody"))),
+):
+    register_verb(Verb(f"accounts.{_name}", "portal", _label, operator_roles=STAFF, elevated=True))
+register_verb(
+    Verb("accounts.view_operators", "portal", Text(N_("See who works for the operator")), operator_roles=READERS)
+)
+register_verb(
+    Verb("accounts.view_elevations", "portal", Text(N_("See who was elevated and why")), operator_roles=READERS)
+)
+register_verb(Verb("accounts.elevate", "portal", Text(N_("Ask for an elevation")), operator_roles=OPERATOR_ANY))
+register_verb(
+    Verb("accounts.lift_lock", "portal", Text(N_("Let somebody try to sign in again")), operator_roles=STAFF)
 )

@@ -23,7 +23,7 @@ from .authority import may, require
 from .example import named_people
 from .forms import MemberForm, OrganisationForm
 from .models import User
-from .sessions import actor_of, example_sign_in_open
+from .sessions import EXAMPLE, actor_of, example_sign_in_open
 from .types import OrganisationKind, ProjectRole
 
 MAILS_PER_PAGE = 20
@@ -49,6 +49,7 @@ def example_sign_in(request: HttpRequest) -> HttpResponse:
         raise BadInput(N_("There is no such example person."), field="person")
     user = User.objects.get(pk=chosen.user_id)
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    request.session[EXAMPLE] = str(user.pk)
     return redirect(_next(request, "/home/"))
 
 

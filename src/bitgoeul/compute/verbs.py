@@ -42,4 +42,12 @@ register_verb(
         operator_roles=ENGINEERS,
     )
 )
-register_verb(Verb("compute.write_off_job", "job", Text(N_("Write off an unknown job")), operator_roles=ENGINEERS))
+register_verb(
+    Verb(
+        "compute.write_off_job",
+        "job",
+        Text(N_("Write off an unknown job")),
+        operator_roles=ENGINEERS,
+        elevated=True,
+    )
+)

@@ -30,6 +30,14 @@ for _name, _label in (
     ("grant", Text(N_("Grant an allocation"))),
     ("suspend", Text(N_("Suspend an allocation"))),
     ("resume", Text(N_("Resume an allocation"))),
-    ("recall", Text(N_("Recall an allocation"))),
 ):
     register_verb(Verb(f"resources.{_name}_allocation", "allocation", _label, operator_roles=STAFF))
+register_verb(
+    Verb(
+        "resources.recall_allocation",
+        "allocation",
+        Text(N_("Recall an allocation")),
+        operator_roles=STAFF,
+        elevated=True,
+    )
+)

@@ -73,6 +73,17 @@ class Env(BaseSettings):
     upload_limit_mib: int = Field(
         default=64, ge=1, le=4096, description="The largest file a person may upload, in MiB."
     )
+    second_factor: Literal["required", "optional"] = Field(
+        default="required",
+        description="'required': operator roles rest in a session without a second factor; production always.",
+    )
+    idle_minutes: int = Field(default=240, ge=5, le=720, description="Minutes after which an idle session ends.")
+    idle_minutes_operator: int = Field(
+        default=30, ge=5, le=720, description="The same for people with a role at the operator."
+    )
+    trusted_proxies: int = Field(
+        default=0, ge=0, le=5, description="Proxies before the portal that write X-Forwarded-For."
+    )
     local_cores: int = Field(
         default=0,
         ge=0,
@@ -89,6 +100,12 @@ class Env(BaseSettings):
         unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
         if unknown:
             raise ValueError(f"unknown settings: {', '.join(unknown)}; see docs/reference/settings.md")
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_single_factor(self) -> Self:
+        if self.mode == "production" and self.second_factor != "required":
+            raise ValueError("second_factor: production always requires a second factor; leave the setting out")
         return self
 
     @model_validator(mode="after")
