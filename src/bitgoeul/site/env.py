@@ -81,9 +81,6 @@ class Env(BaseSettings):
     idle_minutes_operator: int = Field(
         default=30, ge=5, le=720, description="The same for people with a role at the operator."
     )
-    trusted_proxies: int = Field(
-        default=0, ge=0, le=5, description="Proxies before the portal that write X-Forwarded-For."
-    )
     local_cores: int = Field(
         default=0,
         ge=0,

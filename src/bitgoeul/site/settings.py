@@ -159,7 +159,7 @@ SESSION_COOKIE_AGE = 12 * 3600
 SESSION_AGE = timedelta(seconds=SESSION_COOKIE_AGE)
 IDLE, IDLE_OPERATOR = timedelta(minutes=ENV.idle_minutes), timedelta(minutes=ENV.idle_minutes_operator)
 SECOND_FACTOR_FOR_OPERATORS = ENV.second_factor == "required"
-TRUSTED_PROXIES = ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
+ALLAUTH_TRUSTED_PROXY_COUNT = 0  # ProxyMiddleware has set REMOTE_ADDR
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
