@@ -6,10 +6,10 @@ PYTEST := $(PY) -m pytest -q
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never .venv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types imports migrations templates messages test test-all fix lock texts reference bench soak dev
+.PHONY: help setup check format lint types imports migrations templates messages test test-postgresql postgres test-all fix lock texts reference bench soak dev
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv, static assets, database and example
 	./run --setup
@@ -23,7 +23,13 @@ format lint types imports migrations templates messages:
 test: ## Tests without the slow ones and the browser
 	$(PYTEST) -m "not slow and not browser"
 
-test-all: ## All tests
+test-postgresql: ## The same tests on a PostgreSQL server of their own
+	$(PY) tools/postgres.py with $(PYTEST) -m "not slow and not browser"
+
+postgres: ## A PostgreSQL server in var/postgres until Ctrl-C; says how to use it
+	$(PY) tools/postgres.py run var/postgres
+
+test-all: ## All tests, on SQLite and on PostgreSQL
 	./test --all
 
 fix: ## Format code and templates, and correct what can be corrected by itself

@@ -12,12 +12,19 @@ from pathlib import Path
 # Before pytest-django reads the settings, so that no test writes into a real home.
 os.environ["BITGOEUL_HOME"] = tempfile.mkdtemp(prefix="bitgoeul-test-")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
+if server := os.environ.get("TEST_DATABASE_URL"):  # tools/postgres.py with …
+    os.environ["BITGOEUL_DATABASE_URL"] = server
 # Playwright's loop lives in this thread after the first browser test; Django would take us for a coroutine.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from bitgoeul.kernel.ids import new_id
+
+# On busy cores a deadline fails whichever example comes at the wrong moment.
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = ROOT / "examples" / "gwangju"

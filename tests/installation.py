@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+import databases
 from bitgoeul.engines.local.processes import Identity, all_pids, descendants, identity_of
 from bitgoeul.site import supervisor
 
@@ -41,9 +41,10 @@ def wait_for(what: Callable[[], T], seconds: float = 20.0, every: float = 0.05) 
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process of that home, free of the test run's own settings."""
+    """The environment of a process of that home, free of the test run's own settings; it names its database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BITGOEUL_")}
-    return kept | {"BITGOEUL_HOME": str(home), "DJANGO_SETTINGS_MODULE": "bitgoeul.site.settings"} | more
+    own = {"BITGOEUL_HOME": str(home), "DJANGO_SETTINGS_MODULE": "bitgoeul.site.settings"}
+    return kept | own | databases.settings_of(home) | more
 
 
 def command(home: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -60,10 +61,9 @@ def command(home: Path, *arguments: str, **options: Any) -> subprocess.Completed
 
 
 def copy_home(source: Path, target: Path) -> Path:
-    """Copy a home at rest; the database goes through SQLite's own backup so that no open WAL is torn."""
+    """Copy a home at rest, with its database."""
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("bitgoeul.sqlite3*", "run"), dirs_exist_ok=True)
-    with sqlite3.connect(source / "bitgoeul.sqlite3") as old, sqlite3.connect(target / "bitgoeul.sqlite3") as new:
-        old.backup(new)
+    databases.copy(source, target)
     return target
 
 
@@ -151,6 +151,12 @@ class Installation:
 
     def close(self) -> None:
         """Leave nothing running, whatever the test did."""
+        try:
+            self._end()
+        finally:
+            databases.drop(self.home)
+
+    def _end(self) -> None:
         if self.process is None or self.process.poll() is not None:
             return
         try:

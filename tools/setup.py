@@ -237,17 +237,31 @@ class Setup:
         code = list((ROOT / "src").rglob("*.py"))
         data = [path for path in (ROOT / "examples").rglob("*") if path.is_file() and path.suffix != ".pyc"]
         mode = self.environ.get("BITGOEUL_MODE", "example")
-        wanted = {"code": digest_of(code + data, extra=mode)}
-        stamp_path = self.home / "setup.json"
-        if read_stamp(stamp_path) == wanted and (self.home / "bitgoeul.sqlite3").exists():
-            return
         bitgoeul = str(VENV / "bin" / "bitgoeul")
+        wanted = {"code": digest_of(code + data, extra=f"{mode} {self._server()}")}
+        stamp_path = self.home / "setup.json"
+        if read_stamp(stamp_path) == wanted and self._database_stands(bitgoeul):
+            return
         with self.step("Database"):
             self.command("Migrating the database", "The database", [bitgoeul, "migrate"])
         if mode == "example":
             with self.step("Example"):
                 self.command("Loading the example", "The example", [bitgoeul, "example", "load"])
         write_stamp(stamp_path, wanted)
+
+    def _server(self) -> str:
+        """Where the database is, as the settings name it; empty for SQLite under the home."""
+        return "".join(self.environ.get(f"BITGOEUL_DATABASE_URL{ending}", "") for ending in ("", "_FILE"))
+
+    def _database_stands(self, bitgoeul: str) -> bool:
+        """Whether the database that the stamp speaks of is still there; a server's may have been made anew."""
+        if not self._server():
+            return (self.home / "bitgoeul.sqlite3").exists()
+        try:
+            self.command("Looking at the database", "The database", [bitgoeul, "migrate", "--check"])
+        except Trouble:
+            return False
+        return True
 
 
 def is_stale(source: Path, target: Path) -> bool:

@@ -1,4 +1,4 @@
-"""`./test`: set up with the test tools, then every check. `--all` adds what needs Chromium.
+"""`./test`: set up with the test tools, then every check. `--all` adds what needs Chromium, and PostgreSQL.
 
 Standard library only.
 """
@@ -12,12 +12,19 @@ import subprocess
 import sys
 
 import checks as gates
+import postgres
 from setup import PYTHON, ROOT, Setup, home_from
 from trouble import Trouble, disk_full, is_disk_full
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PACKAGES = ("chromium", "fonts-nanum")
 APT_SECONDS_MAX = 900
+# Nothing below these asks a database: on PostgreSQL they would only say the same once more.
+WITHOUT_DATABASE = (
+    "tests/documents", "tests/engines", "tests/kernel", "tests/protocols", "tests/site/test_messages.py",
+    "tests/site/test_setup.py", "tests/site/test_templates.py", "tests/trials/evidence/test_browser_verifier.py",
+    "tests/trials/evidence/test_verify.py",
+)  # fmt: skip
 
 
 def browser() -> str | None:
@@ -35,36 +42,69 @@ def has_korean_font() -> bool:
 
 def install_browser() -> None:
     """Install Chromium and a Korean font as root; raises `Trouble` with the line to run otherwise."""
-    if browser() and has_korean_font():
-        return
-    line = f"apt-get install --yes --no-install-recommends {' '.join(PACKAGES)}"
+    if not browser() or not has_korean_font():
+        install("The browser tests need Chromium and a Korean font", PACKAGES)
+
+
+def install_postgresql() -> None:
+    """Install Debian's PostgreSQL as root; raises `Trouble` with the line to run otherwise.
+
+    The package starts a cluster of the system when it can; the tests never use or touch it.
+    """
+    if postgres.programs() is None:
+        install(f"The tests on PostgreSQL need PostgreSQL {postgres.VERSION_MIN} or later", (postgres.PACKAGE,))
+        postgres.need_programs()
+
+
+def install(why: str, packages: tuple[str, ...]) -> None:
+    """Install Debian packages as root; raises `Trouble` otherwise."""
+    line = f"apt-get install --yes --no-install-recommends {' '.join(packages)}"
     if os.geteuid() != 0:
         raise Trouble(
-            "The browser tests need Chromium and a Korean font, and installing them needs root.",
-            f"sudo {line}\nThen run ./test --all again, or ./test without them.",
+            f"{why}, and installing needs root.",
+            f"sudo {line}\nThen run ./test --all again, or ./test without it.",
         )
     environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update", "-q"], line.split()):
         done = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, timeout=APT_SECONDS_MAX, check=False)
         if done.returncode:
-            raise Trouble(f"{' '.join(command)} failed.", "Correct it, or run ./test without the browser.", 1)
+            raise Trouble(f"{' '.join(command)} failed.", "Correct it, or run ./test without --all.", 1)
 
 
-def run(title: str, command: list[str]) -> bool:
+def run(title: str, command: list[str], **environ: str) -> bool:
     """Run one check with its own output; tells whether it passed."""
     print(f"\n== {title}", flush=True)
-    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode == 0
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environ, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
+def pytest(*arguments: str) -> list[str]:
+    """The command that runs tests and says why one was skipped."""
+    return [str(PYTHON), "-m", "pytest", "-q", "-rs", *arguments]
+
+
+def on_postgresql(chosen: list[str]) -> bool:
+    """The suite again on a PostgreSQL server of its own, which is gone afterwards."""
+    ignored = [] if chosen else [f"--ignore={path}" for path in WITHOUT_DATABASE]
+    with postgres.throwaway() as server:
+        command = pytest(*ignored, *chosen)
+        return run("tests on PostgreSQL", command, **{postgres.URL_VARIABLE: server.url()})
 
 
 def checks(*, everything: bool, chosen: list[str]) -> int:
     """Run every check even after a failure, then say what failed and what was left out."""
     failed = [] if chosen else [name for name in gates.commands() if not gates.holds(name)]
+    os.environ.pop(postgres.URL_VARIABLE, None)
     marks = [] if everything else ["-m", "not browser"]
-    if not run("tests", [str(PYTHON), "-m", "pytest", "-q", *marks, *chosen]):
-        failed.append("tests")
+    if not run("tests on SQLite", pytest(*marks, *chosen)):
+        failed.append("tests on SQLite")
+    if everything and not on_postgresql(chosen):
+        failed.append("tests on PostgreSQL")
     print()
     if not everything:
-        print("Left out: the browser tests (./test --all runs them).")
+        print("Left out: the browser tests, and everything on PostgreSQL (./test --all runs them).")
+    elif not chosen:
+        print(f"Left out on PostgreSQL, as they use no database: {', '.join(WITHOUT_DATABASE)}.")
     if failed:
         print(f"Failed: {', '.join(failed)}.")
         return 1
@@ -75,7 +115,7 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
 def main() -> int:
     """Set up, check, answer with an exit status."""
     parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
-    parser.add_argument("--all", action="store_true", help="also the browser tests; installs Chromium as root")
+    parser.add_argument("--all", action="store_true", help="also browser and PostgreSQL; installs both as root")
     parser.add_argument("chosen", nargs="*", help="only these tests (paths or pytest arguments after --)")
     given = parser.parse_args()
     home = home_from(os.environ)
@@ -83,6 +123,7 @@ def main() -> int:
         Setup(home).run(dev=True)
         if given.all:
             install_browser()
+            install_postgresql()
         return checks(everything=given.all, chosen=given.chosen)
     except Trouble as trouble:
         print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)

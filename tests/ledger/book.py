@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
-
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.ledger import facade as ledger
@@ -44,18 +42,6 @@ class Book:
 
     def request(self, amount: int, hold_id: UUID | None = None, id: UUID | None = None, at=None):
         return ledger.SettleRequest(id or new_id(), self.account, self.used, amount, at or now(), hold_id)
-
-
-def without_triggers(*tables: str) -> None:
-    """What somebody with the database's password does first."""
-    with connection.cursor() as cursor:
-        for table in tables:
-            if connection.vendor == "postgresql":
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # else ALTER TABLE is refused while checks wait
-                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_no_change")
-            else:
-                cursor.execute(f"DROP TRIGGER {table}_no_update")
-                cursor.execute(f"DROP TRIGGER {table}_no_delete")
 
 
 def open_book(unit: str = "core_ms") -> Book:

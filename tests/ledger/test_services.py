@@ -14,7 +14,8 @@ from bitgoeul.kernel.ids import new_id
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.ledger.facade import AccountInOverrun, HoldResolved, InsufficientBalance, Resolution, UnknownHold
 from bitgoeul.ledger.models import Account, OpenHold, Posting, Transfer
-from ledger.book import ACTOR, open_book, without_triggers
+from ledger.book import ACTOR, open_book
+from tampering import without_triggers
 
 pytestmark = pytest.mark.django_db
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import databases
 from bitgoeul.kernel.signing import FileKey
 from trials.evidence import samples
 
@@ -183,9 +183,9 @@ def test_a_fresh_example_has_no_findings(stopped_installation, command):
 
 
 def test_lost_triggers_are_found_and_exit_status_is_1(stopped_installation):
-    with sqlite3.connect(stopped_installation.home / "bitgoeul.sqlite3") as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type='trigger'").fetchall():
-            database.execute(f'DROP TRIGGER "{name}"')
+    with databases.opened(stopped_installation.home) as database:
+        for name, table in database.execute(databases.TRIGGERS).fetchall():
+            database.execute(f'DROP TRIGGER "{name}"' + (f' ON "{table}"' if databases.POSTGRESQL else ""))
     done = stopped_installation.run("doctor", "--json")
     assert done.returncode == 1
     wrong = [row for row in map(json.loads, done.stdout.splitlines()) if not row["ok"]]
@@ -195,8 +195,8 @@ def test_lost_triggers_are_found_and_exit_status_is_1(stopped_installation):
 
 def test_loading_the_example_again_changes_nothing(stopped_installation):
     def counts():
-        with sqlite3.connect(stopped_installation.home / "bitgoeul.sqlite3") as database:
-            tables = database.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+        with databases.opened(stopped_installation.home) as database:
+            tables = database.execute(databases.TABLES).fetchall()
             return {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in tables}
 
     before = counts()

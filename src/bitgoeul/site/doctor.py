@@ -21,6 +21,8 @@ FREE_MIB_MIN = 500
 BEAT_SECONDS_MAX = 60
 PAGE_ASSETS = ("vendor/krds/css/token/krds_tokens.css", "vendor/htmx/htmx.min.js", "vendor/chart/chart.umd.min.js")
 
+REMEDY = "Run bitgoeul migrate; with a server, see that it runs and that BITGOEUL_DATABASE_URL names it rightly."
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -46,7 +48,7 @@ def examine() -> Iterator[Finding]:
         for look in DATABASE:
             yield look()
     except DatabaseError as error:
-        yield Finding("database", False, f"The database does not answer: {error}", "bitgoeul migrate")
+        yield Finding("database", False, f"The database does not answer: {error}", REMEDY)
     yield processes()
 
 
@@ -93,9 +95,11 @@ def triggers() -> Finding:
 
 
 def integrity() -> Finding:
-    """The database file is sound, as far as a quick look tells."""
-    if connection.vendor != "sqlite":
-        return Finding("integrity", True, f"{connection.vendor} looks after itself")
+    """The database is sound and kept as it must be, as far as a quick look tells."""
+    return _integrity_of_server() if connection.vendor == "postgresql" else _integrity_of_file()
+
+
+def _integrity_of_file() -> Finding:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check(5)")
         lines = [str(row[0]) for row in cursor.fetchall()]
@@ -106,6 +110,36 @@ def integrity() -> Finding:
     return Finding("integrity", sound, text, "Stop bitgoeul and restore the last backup.")
 
 
+def _integrity_of_server() -> Finding:
+    """Settings of a server without which something committed could be lost or misread."""
+    wanted = {"server_encoding": "UTF8", "fsync": "on", "full_page_writes": "on"}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [[*wanted, "server_version"]])
+        found = dict(cursor.fetchall())
+    wrong = [f"{name} is {found.get(name)}" for name, value in wanted.items() if found.get(name) != value]
+    text = "; ".join([f"PostgreSQL {found['server_version']}", *wrong])
+    return Finding("integrity", not wrong, text, "See docs/how-to/production-postgresql.md.")
+
+
+def role() -> Finding:
+    """In production the portal's role of a server can neither change tables nor switch their triggers off."""
+    if connection.vendor != "postgresql":
+        return Finding("database role", True, "a file has no roles; who may write it may change it")
+    with connection.cursor() as cursor:
+        cursor.execute(ROLE, ["audit_event"])
+        name, powerful = cursor.fetchone()
+    text = f"{name} may switch append-only triggers off" if powerful else f"{name} only reads and writes rows"
+    remedy = "Give the portal a role that owns nothing: docs/how-to/production-postgresql.md."
+    return Finding("database role", not (powerful and settings.PRODUCTION), text, remedy)
+
+
+ROLE = """
+SELECT current_user, rolsuper OR pg_has_role(tableowner, 'USAGE')
+FROM pg_tables, pg_roles
+WHERE tablename = %s AND schemaname = current_schema() AND rolname = current_user
+"""
+
+
 def outbox() -> Finding:
     """News that could not be delivered after several attempts."""
     stuck = audit.stuck()
@@ -113,7 +147,7 @@ def outbox() -> Finding:
     return Finding("outbox", not stuck, f"{len(stuck)} stuck", remedy)
 
 
-DATABASE: tuple[Callable[[], Finding], ...] = (migrations, triggers, integrity, outbox)
+DATABASE: tuple[Callable[[], Finding], ...] = (migrations, triggers, integrity, role, outbox)
 
 
 def processes() -> Finding:

@@ -16,10 +16,12 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .database import BadUrl, parse_url
+
 PREFIX = "BITGOEUL_"
 INSTALLATION_ROOT = Path(__file__).resolve().parents[3]
 # Set by the supervisor and the engine for their own children, not by people.
-SECRETS = ("secret_key", "mail_password", "metrics_token")
+SECRETS = ("database_url", "secret_key", "mail_password", "metrics_token")
 INTERNAL = frozenset({"BITGOEUL_SUPERVISOR", "BITGOEUL_JOB_ID"})
 
 
@@ -35,6 +37,12 @@ class Env(BaseSettings):
         default="example",
         description="'example' allows one-click sign-in of the named people on loopback; 'production' never.",
     )
+    database_url: str = Field(
+        default="",
+        repr=False,
+        description="The PostgreSQL database, as postgresql://user:password@host:port/name; SQLite when empty.",
+    )
+    database_url_file: Path | None = Field(default=None, description="A file that holds database_url.")
     secret_key: str = Field(
         default="", description="Signs sessions and forms; made and kept under home when empty."
     )
@@ -111,8 +119,17 @@ class Env(BaseSettings):
         for name in SECRETS:
             path = getattr(self, f"{name}_file")
             if path is not None and not getattr(self, name):
-                setattr(self, name, _secret_in(f"{name}_file", path))
+                setattr(self, name, _secret_in(f"{PREFIX}{name}_file".upper(), path))
         networks(self.trusted_proxies)
+        return self
+
+    @model_validator(mode="after")
+    def _check_database(self) -> Self:
+        if self.database_url:
+            try:
+                parse_url(self.database_url)
+            except BadUrl as error:
+                raise ValueError(f"{PREFIX}DATABASE_URL {error}") from None
         return self
 
 
@@ -136,12 +153,18 @@ def _secret_in(name: str, path: Path) -> str:
         raise ValueError(f"{name}: {path} cannot be read as text ({error}); name a readable file") from error
 
 
+def _fault(place: tuple[int | str, ...], text: str) -> str:
+    """One fault as a person reads it; a check over several settings names its own."""
+    text = text.removeprefix("Value error, ")
+    return f"{PREFIX}{'_'.join(map(str, place)).upper()}: {text}" if place else text
+
+
 def load_env() -> Env:
     """Read the environment; ends the process with a readable text and exit status 2 when it does not fit."""
     try:
         return Env()
     except ValidationError as error:
-        lines = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [_fault(tuple(each["loc"]), each["msg"]) for each in error.errors()]
         print("bitgoeul: the settings cannot be used", *lines, sep="\n  ", file=sys.stderr)
         raise SystemExit(2) from error
 

@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from bitgoeul.accounts import allauth_settings
 
 from . import logs
+from .database import django_database
 from .env import kept_secret_key, load_env, networks
 
 django_stubs_ext.monkeypatch()
@@ -89,23 +90,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": HOME / "bitgoeul.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            # IMMEDIATE: a writer waits at BEGIN instead of failing when it upgrades a read lock.
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            # recursive_triggers: without it REPLACE slips past a DELETE trigger.
-            "init_command": (
-                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-                "PRAGMA recursive_triggers=ON; PRAGMA cache_size=-32000;"
-            ),
-        },
-    }
-}
+DATABASES = {"default": django_database(ENV.database_url, HOME)}
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
+
+from installation import environment
 
 pytestmark = pytest.mark.slow
 WRITERS, TRIALS = 4, 8
@@ -64,8 +65,7 @@ print(json.dumps({"findings": [str(f) for f in report.findings], "counts": dict(
 def start(script: str, home: Path) -> subprocess.Popen[bytes]:
     tests = str(Path(__file__).parents[2])
     path = os.pathsep.join([tests, *(entry for entry in sys.path if entry)])
-    settings_module = os.environ.get("DJANGO_SETTINGS_MODULE") or django_settings.SETTINGS_MODULE
-    env = {**os.environ, "BITGOEUL_HOME": str(home), "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": settings_module}
+    env = environment(home, PYTHONPATH=path)
     return subprocess.Popen(
         [sys.executable, "-c", f"TRIALS = {TRIALS}\n{script}"],
         env=env,

@@ -33,6 +33,16 @@ def refuse_other_schema(what: str) -> None:
     require_current(what)
 
 
+def use_django_patiently() -> None:
+    """As ``use_django``, without the limits that pages and loops have on a PostgreSQL server."""
+    use_django()
+    from django.db import connection
+
+    from bitgoeul.site.database import be_patient
+
+    be_patient(connection.settings_dict)
+
+
 @click.command()
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=None, help="Port of the portal; 0 takes a free one."
@@ -133,12 +143,17 @@ def doctor(code_only: bool, as_json: bool) -> None:
 
 
 @click.command()
-def migrate() -> None:
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 when a migration is missing.")
+def migrate(check: bool) -> None:
     """Bring the database to the form that this code expects."""
-    use_django()
+    use_django_patiently()
     from django.core.management import call_command
+    from django.db import OperationalError
 
-    call_command("migrate", interactive=False, verbosity=1)
+    try:
+        call_command("migrate", interactive=False, verbosity=1, check_unapplied=check)
+    except OperationalError as error:
+        raise bad_input(f"The database does not answer: {error}\nSee BITGOEUL_DATABASE_URL.") from None
 
 
 @click.group()
@@ -150,7 +165,7 @@ def example() -> None:
 @json_option
 def example_load(as_json: bool) -> None:
     """Load the example; a second time changes nothing."""
-    use_django()
+    use_django_patiently()
     from bitgoeul.site.example import load
 
     out = Out(as_json)
@@ -167,7 +182,7 @@ def ledger() -> None:
 @json_option
 def ledger_verify(as_json: bool) -> None:
     """Recompute every balance from its transfers."""
-    use_django()
+    use_django_patiently()
     from bitgoeul.ledger import facade
 
     _tell(facade.verify(), "ledger", as_json)
@@ -182,7 +197,7 @@ def audit() -> None:
 @json_option
 def audit_verify(as_json: bool) -> None:
     """Walk the chain of events and the log of evidence from their first links."""
-    use_django()
+    use_django_patiently()
     from bitgoeul.audit import facade
     from bitgoeul.trials import facade as trials
 
