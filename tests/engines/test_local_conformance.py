@@ -1,11 +1,32 @@
+"""The contract of an engine, under each tier of isolation that this machine has."""
+
+import pytest
+
 from bitgoeul.compute.conformance import EngineConformance
 from bitgoeul.compute.plugins import make_engine
-from bitgoeul.compute.ports import Engine
+from bitgoeul.compute.ports import Engine, Tier
+from engines.tiers import needs
 
 
 class TestLocalEngine(EngineConformance):
+    tier = Tier.LIMITS
+
+    def setup_method(self) -> None:
+        needs(self.tier)
+        super().setup_method()
+
     def make_engine(self) -> Engine:
-        return make_engine("local", self.home / "engine", {"cores": 2, "memory_mib": 2048})
+        config = {"cores": 2, "memory_mib": 2048, "isolation": str(self.tier)}
+        return make_engine("local", self.home / "engine", config)
+
+
+@pytest.mark.slow
+class TestLocalEngineUnderLandlock(TestLocalEngine):
+    tier = Tier.LANDLOCK
+
+
+class TestLocalEngineInContainers(TestLocalEngine):
+    tier = Tier.CONTAINER
 
 
 class TestLocalEngineWithOneCore(EngineConformance):

@@ -23,6 +23,8 @@ from bitgoeul.kernel.clock import parse_rfc3339, rfc3339
 from bitgoeul.kernel.errors import LimitReached, Unavailable
 from bitgoeul.kernel.text import N_, Text
 
+from .isolation import Tier as Tier  # engines name the tier of a job; they reach no other module of this room
+
 ENTRY_POINT_GROUP = "bitgoeul.engines"
 STREAMS = ("stdout", "stderr")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

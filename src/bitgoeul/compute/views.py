@@ -30,7 +30,7 @@ from .ports import STREAMS
 from .queries import artefact, artefacts, default_cluster, thing_of
 from .states import MACHINE
 from .types import JobView, LogChunk
-from .words import plain_word
+from .words import environment_rows, isolation_view, plain_word
 
 LOG_PIECE = 128 * 1024
 SEARCH_BYTES = 1024 * 1024
@@ -180,7 +180,8 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "usage": _usage(view),
         "command": shlex.join(view.request.argv),
         "devices": [(plain_word(name), count) for name, count in view.request.devices.items()],
-        "environment": [(plain_word(name), value) for name, value in view.environment.items()],
+        "environment": environment_rows(view.environment),
+        "isolation": isolation_view(view.environment),
         "limits": view.request.limits,
         **_log_context(request, actor, view, stream),
     }

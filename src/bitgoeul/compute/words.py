@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from django.utils.translation import gettext
 
 from bitgoeul.kernel.text import N_
 
+from .isolation import HELD_TEXTS, THREATS, TIER_TEXTS, Tier
+
 PLAIN_WORDS = {
     "engine": N_("Engine"),
-    "isolation": N_("Kept apart by"),
+    "metering": N_("Measured by"),
     "kernel": N_("Kernel"),
     "machine": N_("Architecture"),
     "processor": N_("Processor model"),
     "processors": N_("Processors of the machine"),
     "software-target": N_("Software target"),
 }
+
+
+# They have a place of their own on the page.
+ISOLATION_WORDS = ("isolation", "isolation_parts", "isolation_why_not")
+
+
+@dataclass(frozen=True)
+class IsolationView:
+    """How a job was kept apart: in a few words, what that holds and what not, its parts, and why not more."""
+
+    title: str
+    holds: Sequence[tuple[str, str]]
+    parts: str
+    why_not: str
+
+
+def isolation_view(environment: Mapping[str, str]) -> IsolationView | None:
+    """How the job was kept apart as its record says; None when it says nothing."""
+    told = environment.get("isolation", "")
+    if told not in set(Tier):
+        return IsolationView(told, (), "", "") if told else None
+    tier = Tier(told)
+    holds = [(gettext(threat.text), gettext(HELD_TEXTS[threat.held(tier)])) for threat in THREATS]
+    why_not = environment.get("isolation_why_not", "")
+    return IsolationView(gettext(TIER_TEXTS[tier]), holds, environment.get("isolation_parts", ""), why_not)
+
+
+def environment_rows(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What the engine told of the machine, in words; isolation stands apart."""
+    told = {name: value for name, value in environment.items() if name not in ISOLATION_WORDS and value}
+    return [(plain_word(name), value) for name, value in told.items()]
 
 
 def plain_word(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from bitgoeul.audit import facade as audit
+from bitgoeul.engines import local
+from bitgoeul.kernel.errors import DomainError
 
 from .supervisor import beat_age, status_of
 
@@ -49,6 +52,7 @@ def examine() -> Iterator[Finding]:
             yield look()
     except DatabaseError as error:
         yield Finding("database", False, f"The database does not answer: {error}", REMEDY)
+    yield isolation()
     yield processes()
 
 
@@ -145,6 +149,18 @@ def outbox() -> Finding:
     stuck = audit.stuck()
     remedy = "The worker's log says why; it goes on trying."
     return Finding("outbox", not stuck, f"{len(stuck)} stuck", remedy)
+
+
+def isolation() -> Finding:
+    """How far the local engine keeps jobs apart here, and why not further, tried now with a job of its own."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="doctor-", dir=settings.HOME) as home:
+            found, accepted = local.isolation_of(Path(home), {})
+    except (DomainError, OSError) as error:
+        return Finding("isolation", False, str(error), "Correct BITGOEUL_LOCAL_ISOLATION or the home.")
+    why = "; ".join(f"{name}: {reason}" for name, reason in sorted(found.why_not.items()))
+    remedy = "Install bubblewrap and libseccomp2, or set BITGOEUL_LOCAL_ISOLATION_MIN lower."
+    return Finding("isolation", accepted, f"{found.tier} ({found.parts})" + (f"; {why}" if why else ""), remedy)
 
 
 DATABASE: tuple[Callable[[], Finding], ...] = (migrations, triggers, integrity, role, outbox)

@@ -22,7 +22,7 @@ PREFIX = "BITGOEUL_"
 INSTALLATION_ROOT = Path(__file__).resolve().parents[3]
 # Set by the supervisor and the engine for their own children, not by people.
 SECRETS = ("database_url", "secret_key", "mail_password", "metrics_token")
-INTERNAL = frozenset({"BITGOEUL_SUPERVISOR", "BITGOEUL_JOB_ID"})
+INTERNAL = frozenset({"BITGOEUL_SUPERVISOR", "BITGOEUL_JOB_ID", "BITGOEUL_ISOLATION"})
 
 
 class Env(BaseSettings):
@@ -97,6 +97,13 @@ class Env(BaseSettings):
     )
     local_targets: int = Field(
         default=1, ge=0, le=64, description="Virtual devices 'software-target' of the local engine."
+    )
+    local_isolation: Literal["auto", "limits", "landlock", "container"] = Field(
+        default="auto",
+        description="How the local engine keeps jobs apart: the best tier that works here, or only this one.",
+    )
+    local_isolation_min: Literal["limits", "landlock", "container"] = Field(
+        default="limits", description="The tier below which the local engine starts no job."
     )
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ A job is a directory. A small wrapper process a job holds the directory's lock, 
 its whole tree and writes down how it ended. The engine itself is a library without a process or memory of its
 own: what runs is derived, under one lock, from the directories whose lock is held, so a slot can never leak.
 
-It keeps jobs apart by session, limits and working directory only; it is no sandbox against a hostile program.
+How far it keeps jobs apart is a tier of isolation, the best that works on the machine: see ``isolation``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bitgoeul.kernel.text import N_, Text
 
 if TYPE_CHECKING:
     from .engine import LocalEngine
+    from .isolation.enclosure import Isolation
 
 
 def make(home: Path, config: Mapping[str, Any]) -> LocalEngine:
@@ -37,6 +38,16 @@ def stop_all(home: Path, timeout_seconds: float = 10.0) -> int:
     from .stop import stop
 
     return stop(home, timeout_seconds)
+
+
+def isolation_of(home: Path, config: Mapping[str, Any]) -> tuple[Isolation, bool]:
+    """How jobs of an engine over ``home`` are kept apart, and whether its settings let jobs start so.
+
+    Raises BadInput for a wrong setting and OSError when the home cannot be written.
+    """
+    engine = make(home, config)
+    found = engine.isolation()
+    return found, engine.config.accepts(found.tier)
 
 
 PLUGIN = EnginePlugin("local", Text(N_("This machine")), make)

@@ -10,6 +10,7 @@ from bitgoeul.compute.ports import Ending
 from bitgoeul.kernel.clock import now, parse_rfc3339, rfc3339
 
 from .files import Record
+from .isolation.enclosure import Enclosure
 from .jobdir import JobDir
 from .processes import Identity, in_session, marked, send
 
@@ -54,17 +55,20 @@ def bury(job: JobDir) -> bool:
             "wall_ms": last["wall_ms"],
             "cpu_ms": last["cpu_ms"],
             "memory_kib_max": last["memory_kib_max"],
+            "metering": last.get("metering", ""),
         },
     )
     return True
 
 
 def clear(job: JobDir) -> bool:
-    """Kill what still carries the job's marker or belongs to its session; whether all of it is gone."""
+    """Kill what is in the job's cgroup, carries its marker or is of its session; whether all of it is gone."""
     limit = time.monotonic() + CLEAR_SECONDS
+    enclosure = Enclosure(job.isolation(), job.path.name)
     while True:
+        enclosure.kill()
         left = leftovers(job)
-        if not left:
+        if not left and enclosure.remove():
             return True
         if time.monotonic() > limit:
             return False

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bitgoeul.compute.ports import JobSpec, Limits
 
+from .isolation.enclosure import THREADS_BESIDE, Enclosure
 from .processes import MARKER, user_tasks
 from .slots import Grant
 
@@ -20,7 +21,6 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 MIB = 1024 * 1024
 OPEN_FILES = 1024
-THREADS_BESIDE = 512
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,9 +36,9 @@ def become_subreaper() -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def confiner(spec: JobSpec, grant: Grant) -> Callable[[], None]:
-    """The function that the forked child runs before it becomes the program."""
-    parent, limits = os.getpid(), resource_limits(spec.limits)
+def confiner(spec: JobSpec, grant: Grant, enclosure: Enclosure) -> Callable[[], None]:
+    """The function that the forked child runs before it becomes the program, or the container around it."""
+    parent, limits = os.getpid(), resource_limits(spec.limits, enclosure.own_processes)
     processors = pinned(grant)
 
     def confine() -> None:
@@ -53,11 +53,12 @@ def confiner(spec: JobSpec, grant: Grant) -> Callable[[], None]:
             os.sched_setaffinity(0, processors)
         os.umask(0o077)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        enclosure.enter()
 
     return confine
 
 
-def resource_limits(limits: Limits) -> dict[int, tuple[int, int]]:
+def resource_limits(limits: Limits, own_processes: int = 0) -> dict[int, tuple[int, int]]:
     """The rlimits of each process, (soft, hard), never above what we have ourselves.
 
     RLIMIT_DATA bounds private memory of one process a quarter above the job's limit: the wrapper's watch, which
@@ -70,7 +71,7 @@ def resource_limits(limits: Limits) -> dict[int, tuple[int, int]]:
         resource.RLIMIT_DATA: (limits.memory_mib * MIB * 5 // 4 + 64 * MIB,) * 2,
         resource.RLIMIT_FSIZE: (limits.file_mib * MIB,) * 2,
         resource.RLIMIT_CPU: (seconds, seconds + 5),
-        resource.RLIMIT_NPROC: (user_tasks() + limits.processes + THREADS_BESIDE,) * 2,
+        resource.RLIMIT_NPROC: (user_tasks() + limits.processes + own_processes + THREADS_BESIDE,) * 2,
         resource.RLIMIT_NOFILE: (OPEN_FILES,) * 2,
         resource.RLIMIT_CORE: (0, 0),
     }
@@ -95,7 +96,7 @@ def pinned(grant: Grant) -> set[int]:
     return {processors[core] for core in grant.cores}
 
 
-def environment(spec: JobSpec, grant: Grant, directory: Path) -> dict[str, str]:
+def environment(spec: JobSpec, grant: Grant, directory: Path, isolation: str) -> dict[str, str]:
     """The program's whole environment: nothing of the platform's own, so no secret can leak through it."""
     devices = {_device_variable(n): ",".join(map(str, numbers)) for n, numbers in grant.devices.items()}
     return {
@@ -108,6 +109,7 @@ def environment(spec: JobSpec, grant: Grant, directory: Path) -> dict[str, str]:
         "HOME": str(directory / "work"),
         "TMPDIR": str(directory / "tmp"),
         "BITGOEUL_CORES": str(spec.limits.cores),
+        "BITGOEUL_ISOLATION": isolation,
         MARKER: str(spec.job_id),
     }
 

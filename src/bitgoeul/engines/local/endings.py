@@ -17,7 +17,8 @@ class Seen:
     """What the wrapper knows at the end.
 
     ``cause`` is set when the wrapper itself ended the job. ``status`` is the program's exit status, negative for
-    a signal, None when it never started. ``largest_file`` is in bytes, memory in KiB.
+    a signal, None when it never started. ``largest_file`` is in bytes, memory in KiB as the watch saw it;
+    ``oom_kills`` counts processes that the kernel ended at the job's memory limit.
     """
 
     cause: Ending | None
@@ -26,6 +27,7 @@ class Seen:
     largest_file: int = 0
     missing_outputs: Sequence[str] = ()
     detail: str = ""
+    oom_kills: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _hit_limit(seen: Seen, limits: Limits) -> Ending | None:
         return Ending.FILE_LIMIT
     if seen.status in (-signal.SIGXCPU, 128 + signal.SIGXCPU):
         return Ending.CPU_LIMIT
-    if seen.memory_kib_max >= limits.memory_mib * 1024:
+    if seen.oom_kills or seen.memory_kib_max >= limits.memory_mib * 1024:
         return Ending.MEMORY_LIMIT
     return None
 

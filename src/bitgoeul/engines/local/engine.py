@@ -26,6 +26,7 @@ from bitgoeul.compute.ports import (
     Handle,
     JobSpec,
     Observation,
+    Tier,
     UsageRecord,
 )
 from bitgoeul.kernel.clock import now, parse_rfc3339, rfc3339
@@ -34,9 +35,11 @@ from bitgoeul.kernel.text import N_
 
 from .bury import bury, never_started
 from .files import locked, sync_directory, try_lock, write_record
+from .isolation import choose
+from .isolation.enclosure import Isolation
 from .jobdir import JobDir, open_plain, read_chunk
 from .processes import Identity, identity_of, send
-from .slots import Board, Grant, LocalConfig, refuse_what_never_fits, starters
+from .slots import AUTO, Board, Grant, LocalConfig, refuse_what_never_fits, starters
 
 LAUNCHES_MAX = 3
 LAUNCH_SECONDS = 60.0
@@ -69,6 +72,7 @@ class LocalEngine:
         for directory in (self.home, self.jobs, self.staging, self.forgotten):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._children: list[subprocess.Popen[bytes]] = []
+        self._isolation: Isolation | None = None
 
     # --- Engine
 
@@ -78,6 +82,7 @@ class LocalEngine:
         if known is not None:
             return known
         refuse_what_never_fits(spec, self.config)
+        self._refuse_too_little_isolation(self.isolation())
         return self._admit(spec, self._stage(spec))
 
     def poll(self, handles: Sequence[Handle]) -> list[Observation]:
@@ -136,6 +141,7 @@ class LocalEngine:
     def kept(self, limit: int) -> list[UUID]:
         """See the port; also removes what crashed submissions left half done."""
         self._sweep_staging()
+        self._sweep_cgroups()
         ended = [job for job in self._all_jobs() if job.has("exit")]
         ended.sort(key=lambda job: (job.path / "exit.json").stat().st_mtime)
         return [job.job_id for job in ended[:limit]]
@@ -176,6 +182,29 @@ class LocalEngine:
             return [*picture.running, *(job for job, _lock in picture.lost)]
 
     # --- submitting
+
+    def isolation(self) -> Isolation:
+        """How jobs are kept apart here; found by trying, which takes a second or two once a start."""
+        if self._isolation is None:
+            self._isolation = choose.best(self.home, self.config.isolation)
+        return self._isolation
+
+    def _refuse_too_little_isolation(self, found: Isolation) -> None:
+        if self.config.accepts(found.tier):
+            return
+        raise EngineRefused(
+            N_(
+                "This machine can keep jobs apart only by “{tier}”; “{wanted}” is required ({why}). "
+                "An engineer finds out more with bitgoeul doctor."
+            ),
+            field="isolation",
+            tier=str(found.tier),
+            wanted=str(self._wanted()),
+            why="; ".join(f"{name}: {why}" for name, why in found.why_not.items()) or "-",
+        )
+
+    def _wanted(self) -> Tier:
+        return self.config.isolation_min if self.config.isolation == AUTO else Tier(self.config.isolation)
 
     def _known(self, spec: JobSpec) -> Handle | None:
         job = self._job(spec.job_id)
@@ -232,11 +261,22 @@ class LocalEngine:
             if time.time() - old.stat().st_mtime > FORGOTTEN_SECONDS:
                 old.unlink(missing_ok=True)
 
+    def _sweep_cgroups(self) -> None:
+        """Remove cgroups of ended jobs that were not empty when their job ended."""
+        plan = self.isolation().cgroups
+        if plan is None:
+            return
+        for name in plan.names():
+            if (self.jobs / name / "exit.json").exists() or (self.forgotten / name).exists():
+                plan.of(name).kill()
+                plan.of(name).remove()
+
     # --- scheduling
 
     def _step(self) -> None:
         """Start who may start, end who overstays, bury the lost."""
         self._children = [child for child in self._children if child.poll() is None]
+        self.isolation()  # before the engine's lock, which nobody keeps for seconds
         with self._looking(self._start_some) as picture:
             for job in picture.running:
                 end_overdue(job)
@@ -279,16 +319,26 @@ class LocalEngine:
 
     def _start_some(self, picture: Picture) -> None:
         by_id = {job.job_id: job for job in picture.pending}
+        isolation = self.isolation()
+        if not self.config.accepts(isolation.tier):  # they were taken under other settings
+            for job in picture.pending:
+                job.write("exit", never_started(Ending.NOT_STARTED, f"no “{self._wanted()}” isolation here"))
+            return
         queue = [job.spec() for job in picture.pending if not end_if_never_started(job)]
         for spec, grant in starters(queue, picture.board(self.config)):
-            self._launch(by_id[spec.job_id], grant)
+            self._launch(by_id[spec.job_id], grant, isolation)
 
-    def _launch(self, job: JobDir, grant: Grant) -> None:
+    def _launch(self, job: JobDir, grant: Grant, isolation: Isolation) -> None:
         """Start the wrapper with the job's lock already held: dead or alive, there is no moment in between."""
         lock = try_lock(job.lock)
         if lock is None:
             return
-        launch = {"grant": grant.to_json(), "launches": launches(job) + 1, "launched_at": rfc3339(now())}
+        launch = {
+            "grant": grant.to_json(),
+            "launches": launches(job) + 1,
+            "launched_at": rfc3339(now()),
+            "isolation": isolation.to_json(),
+        }
         try:
             job.write("launch", launch)
             with (job.path / "wrapper.log").open("ab") as wrapper_log:

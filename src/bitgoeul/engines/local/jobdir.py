@@ -24,6 +24,7 @@ from bitgoeul.compute.ports import (
 from bitgoeul.kernel.clock import parse_rfc3339
 
 from .files import Record, is_held, read_record, write_record
+from .isolation.enclosure import Isolation
 from .processes import Identity
 from .slots import Grant
 
@@ -93,6 +94,11 @@ class JobDir:
         launch = self.read("launch")
         return Grant.from_json(launch["grant"]) if launch else None
 
+    def isolation(self) -> Isolation:
+        """How the job is kept apart, as its launch record says."""
+        told = (self.read("launch") or {}).get("isolation")
+        return Isolation.from_json(told) if told else Isolation()
+
     def wrapper(self) -> Identity | None:
         """The wrapper process, once it has been launched."""
         record = self.read("start") or self.read("launch") or {}
@@ -145,7 +151,7 @@ class JobDir:
             cpu_ms=last["cpu_ms"],
             memory_kib_max=last["memory_kib_max"],
             final=end is not None,
-            environment=start.get("environment", {}),
+            environment={**start.get("environment", {}), "metering": last.get("metering", "")},
         )
 
 

@@ -44,7 +44,6 @@ def describe_machine() -> dict[str, str]:
     """What the job ran on, for its page and for records; nothing that names a person."""
     return {
         "engine": "local",
-        "isolation": "session, rlimits, process watch",
         "kernel": platform.release(),
         "machine": platform.machine(),
         "processors": str(len(os.sched_getaffinity(0))),

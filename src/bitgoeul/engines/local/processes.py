@@ -111,6 +111,13 @@ def kill_descendants(root: int) -> None:
         send(Identity(stat.pid, stat.start), signal.SIGKILL)
 
 
+def group_of(pid: int, among: Iterable[int]) -> list[Identity]:
+    """Live processes of ``among`` in the process group of ``pid``."""
+    leader = read_stat(pid)
+    stats = [stat for stat in map(read_stat, among) if stat is not None and not stat.dead]
+    return [Identity(stat.pid, stat.start) for stat in stats if leader and stat.group == leader.group]
+
+
 def tree(root: int) -> list[int]:
     """Processes below ``root`` by the kernel's lists of children: cheap, may miss one that is being born.
 

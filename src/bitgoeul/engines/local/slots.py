@@ -7,24 +7,38 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bitgoeul.compute.ports import Capacity, EngineRefused, JobSpec, Slots
+from bitgoeul.compute.ports import Capacity, EngineRefused, JobSpec, Slots, Tier
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
-CONFIG_FIELDS = ("cores", "memory_mib", "devices")
+CONFIG_FIELDS = ("cores", "memory_mib", "devices", "isolation", "isolation_min")
+ISOLATION_VARIABLE = "BITGOEUL_LOCAL_ISOLATION"
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
 class LocalConfig:
-    """What the local engine may hand out: whole cores, MiB of memory, and virtual devices by name."""
+    """What the local engine may hand out: whole cores, MiB of memory, and virtual devices by name.
+
+    ``isolation`` is a tier, or "auto" for the best that works here; below ``isolation_min`` no job starts.
+    """
 
     cores: int
     memory_mib: int
     devices: Mapping[str, int]
+    isolation: str = AUTO
+    isolation_min: Tier = Tier.LIMITS
+
+    def accepts(self, tier: Tier) -> bool:
+        """Whether jobs may start under ``tier``."""
+        return tier.rank >= self.isolation_min.rank and self.isolation in (AUTO, tier)
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> LocalConfig:
-        """Check a cluster's JSON object; what is missing is counted on this machine (one ``software-target``)."""
+        """Check a cluster's JSON object; what is missing is counted on this machine (one ``software-target``).
+
+        Isolation that the cluster does not set comes from the installation's environment.
+        """
         unknown = sorted(set(data) - set(CONFIG_FIELDS))
         if unknown:
             raise BadInput(
@@ -40,7 +54,19 @@ class LocalConfig:
             _count("cores", data.get("cores", len(os.sched_getaffinity(0)))),
             _count("memory_mib", data.get("memory_mib", _machine_memory_mib())),
             {str(name): _count("devices", count) for name, count in devices.items()},
+            _isolation("isolation", data, (AUTO, *Tier)),
+            Tier(_isolation("isolation_min", data, tuple(Tier))),
         )
+
+
+def _isolation(name: str, data: Mapping[str, Any], choices: Sequence[str]) -> str:
+    variable = ISOLATION_VARIABLE + ("_MIN" if name == "isolation_min" else "")
+    value = data.get(name, os.environ.get(variable) or choices[0])
+    if value not in choices:
+        raise BadInput(
+            N_("“{name}” must be one of: {names}."), field=name, name=name, names=", ".join(map(str, choices))
+        )
+    return str(value)
 
 
 def _count(name: str, value: object) -> int:

@@ -16,16 +16,18 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bitgoeul.compute.ports import Ending
+from bitgoeul.compute.ports import Ending, Tier
 from bitgoeul.kernel.clock import now, rfc3339
 
 from .bury import never_started
 from .confine import MIB, become_subreaper, confiner, environment
 from .endings import Seen, classify
 from .files import Record
+from .isolation.cgroups import Cgroup
+from .isolation.enclosure import Enclosure
 from .jobdir import JobDir
 from .measure import FILES_MAX, describe_machine, is_plain, measure_files
-from .processes import Identity, anonymous_kib, cpu_ms, identity_of, kill_descendants, tree
+from .processes import Identity, anonymous_kib, cpu_ms, group_of, identity_of, kill_descendants, send, tree
 
 WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 TICK_SECONDS = 0.2
@@ -44,6 +46,7 @@ class Wrapper:
             raise FileNotFoundError(directory.path / "launch.json")
         self.directory, self.spec, self.grant = directory, directory.spec(), grant
         self.supervisor = supervisor
+        self.enclosure = Enclosure(directory.isolation(), directory.path.name)
         self.cause: Ending | None = None
         self.detail = ""
         self.kill_at: float | None = None
@@ -63,12 +66,16 @@ class Wrapper:
         self._write_start()
         try:
             self._start()
-        except OSError as error:
-            self.cause, self.detail = Ending.NOT_STARTED, f"{self.spec.argv[0]}: {error.strerror}"
+        except (OSError, subprocess.SubprocessError) as error:
+            told = getattr(error, "strerror", None) or "its isolation could not be set up"
+            self.cause, self.detail = Ending.NOT_STARTED, f"{self.spec.argv[0]}: {told}"
         else:
             self._watch()
             self._clear()
-        self.directory.write("exit", self._exit_record())
+        record = self._exit_record()
+        if not self.enclosure.remove():
+            print("the cgroup could not be removed", file=sys.stderr)
+        self.directory.write("exit", record)
 
     # --- start
 
@@ -77,7 +84,11 @@ class Wrapper:
         me = identity_of(os.getpid())
         self.directory.write(
             "start",
-            {"wrapper": str(me), "started_at": rfc3339(self.began_at), "environment": describe_machine()},
+            {
+                "wrapper": str(me),
+                "started_at": rfc3339(self.began_at),
+                "environment": {**describe_machine(), **self.enclosure.isolation.describe()},
+            },
         )
 
     def _start(self) -> None:
@@ -85,28 +96,31 @@ class Wrapper:
         files = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         out, err = (os.open(path / name, files, 0o600) for name in ("stdout", "stderr"))
         try:
+            self.enclosure.prepare(self.spec.argv, self.spec.limits, path, quota=not self.grant.exclusive)
             self.child = subprocess.Popen(
-                self.spec.argv,
+                self.enclosure.argv,
                 cwd=self.directory.work,
-                env=environment(self.spec, self.grant, path),
+                env=environment(self.spec, self.grant, path, str(self.enclosure.tier)),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                preexec_fn=confiner(self.spec, self.grant),  # safe: this process has one thread
+                pass_fds=self.enclosure.pass_fds,
+                preexec_fn=confiner(self.spec, self.grant, self.enclosure),  # safe: this process has one thread
             )
         finally:
+            self.enclosure.close()
             os.close(out)
             os.close(err)
 
     # --- watch
 
     def _watch(self) -> None:
-        while self.status is None:
+        while self.child is not None and self.child.returncode is None:
             info = signal.sigtimedwait(WATCHED, self._patience())
             if info is not None and info.si_signo != signal.SIGCHLD:
                 self._end(self._asked_cause())
             self._reap()
-            if self.status is None:
+            if self.child.returncode is None:
                 self._check(time.monotonic())
 
     def _patience(self) -> float:
@@ -134,9 +148,9 @@ class Wrapper:
         pids = tree(os.getpid())
         memory_kib = anonymous_kib(pids)
         self.memory_kib_max = max(self.memory_kib_max, memory_kib)
-        if len(pids) > self.spec.limits.processes:
+        if len(pids) > self.spec.limits.processes + self.enclosure.own_processes:
             self._end(Ending.PROCESS_LIMIT, at_once=True)
-        elif memory_kib > self.spec.limits.memory_mib * 1024:
+        elif memory_kib > self.spec.limits.memory_mib * 1024 or self._oom_kills():
             self._end(Ending.MEMORY_LIMIT, at_once=True)
 
     def _check_supervisor(self) -> None:
@@ -169,11 +183,25 @@ class Wrapper:
             self.cause = cause
             self.kill_at = time.monotonic() + (0.0 if at_once else GRACE_SECONDS)
             if not at_once and self.child is not None:
-                signal_group(self.child.pid, signal.SIGTERM)
+                self._ask_to_end(self.child.pid)
         if at_once:
             self._kill_tree()
 
+    def _ask_to_end(self, leader: int) -> None:
+        """TERM to the program's process group; a container's own processes would end it without a moment left."""
+        if self.enclosure.tier is not Tier.CONTAINER:
+            signal_group(leader, signal.SIGTERM)
+            return
+        init = self.enclosure.init_pid()
+        inside = tree(init) if init else []
+        for member in group_of(inside[0], inside) if inside else ():
+            send(member, signal.SIGTERM)
+
+    def _oom_kills(self) -> int:
+        return self.enclosure.cgroup.oom_kills() if self.enclosure.cgroup else 0
+
     def _kill_tree(self) -> None:
+        self.enclosure.kill()
         kill_descendants(os.getpid())
 
     def _clear(self) -> None:
@@ -194,26 +222,41 @@ class Wrapper:
                 return True
             self.memory_kib_max = max(self.memory_kib_max, usage.ru_maxrss)
             if self.child is not None and pid == self.child.pid:
-                self.status = self.child.returncode = os.waitstatus_to_exitcode(status)
+                self.child.returncode = os.waitstatus_to_exitcode(status)
+                self._note_status(self.child.returncode)
+
+    def _note_status(self, status: int) -> None:
+        """The program's own status; one whose enclosure ended before it could start has none."""
+        if self.cause is None and self.enclosure.never_ran(status):
+            self.cause, self.detail = Ending.NOT_STARTED, last_line(self.directory.path / "stderr")
+        else:
+            self.status = self.enclosure.program_status(status)
 
     # --- records
 
     def _measured(self) -> Record:
+        """Times and memory from the job's cgroup where it counts them, else from its processes as we saw them."""
+        cgroup = self.enclosure.cgroup
+        counted = (cgroup.cpu_ms(), cgroup.memory_kib_max()) if cgroup else (None, None)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seen = int((usage.ru_utime + usage.ru_stime) * 1000) + cpu_ms(tree(os.getpid()))
         return {
             "wall_ms": int((time.monotonic() - self.began) * 1000),
-            "cpu_ms": int((usage.ru_utime + usage.ru_stime) * 1000) + cpu_ms(tree(os.getpid())),
-            "memory_kib_max": self.memory_kib_max,
+            "cpu_ms": seen if counted[0] is None else counted[0],
+            "memory_kib_max": self.memory_kib_max if counted[1] is None else counted[1],
+            "metering": metering(cgroup, counted),
         }
 
     def _exit_record(self) -> Record:
         measured = self._measured()
         _total, largest, _count = measure_files(self.directory)
         missing = [name for name in self.spec.outputs if not is_plain(self.directory.work / name)]
-        seen = Seen(self.cause, self.status, self.memory_kib_max, largest, missing, self.detail)
+        oom_kills = self._oom_kills()
+        seen = Seen(self.cause, self.status, self.memory_kib_max, largest, missing, self.detail, oom_kills)
         verdict = classify(seen, self.spec.limits)
         return {
             **measured,
+            "oom_kills": oom_kills,
             "ending": verdict.ending,
             "params": dict(verdict.params),
             "exit_code": verdict.exit_code,
@@ -228,6 +271,19 @@ def signal_group(leader: int, number: signal.Signals) -> None:
         os.killpg(leader, number)
     except ProcessLookupError:
         return
+
+
+def metering(cgroup: Cgroup | None, counted: tuple[int | None, int | None]) -> str:
+    """Where processor time and memory were read, as the usage record says it."""
+    if cgroup is None or counted == (None, None):
+        return "processes"
+    return f"cgroup v{cgroup.version}" if None not in counted else f"cgroup v{cgroup.version}, processes"
+
+
+def last_line(path: Path, bytes_max: int = 500) -> str:
+    """The last line of a file; of a container that could not start a program, what it said."""
+    text = path.read_bytes()[-bytes_max:].decode(errors="replace").strip()
+    return text.rpartition("\n")[2].removeprefix("bwrap: execvp ").removeprefix("bwrap: ")
 
 
 def main(arguments: list[str]) -> int:
