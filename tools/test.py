@@ -6,6 +6,7 @@ Standard library only.
 from __future__ import annotations
 
 import argparse
+import ctypes.util
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from trouble import Trouble, disk_full, is_disk_full
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PACKAGES = ("chromium", "fonts-nanum")
+ISOLATION_PACKAGES = ("bubblewrap", "libseccomp2")
 APT_SECONDS_MAX = 900
 # Nothing below these asks a database: on PostgreSQL they would only say the same once more.
 WITHOUT_DATABASE = (
@@ -54,6 +56,12 @@ def install_postgresql() -> None:
     if postgres.programs() is None:
         install(f"The tests on PostgreSQL need PostgreSQL {postgres.VERSION_MIN} or later", (postgres.PACKAGE,))
         postgres.need_programs()
+
+
+def install_isolation() -> None:
+    """Install what the higher tiers of isolation need, whose tests are skipped without it."""
+    if not shutil.which("bwrap") or not ctypes.util.find_library("seccomp"):
+        install("The tests of isolated jobs need bubblewrap and libseccomp2", ISOLATION_PACKAGES)
 
 
 def install(why: str, packages: tuple[str, ...]) -> None:
@@ -124,6 +132,7 @@ def main() -> int:
         if given.all:
             install_browser()
             install_postgresql()
+            install_isolation()
         return checks(everything=given.all, chosen=given.chosen)
     except Trouble as trouble:
         print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)

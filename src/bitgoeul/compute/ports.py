@@ -23,7 +23,9 @@ from bitgoeul.kernel.clock import parse_rfc3339, rfc3339
 from bitgoeul.kernel.errors import LimitReached, Unavailable
 from bitgoeul.kernel.text import N_, Text
 
-from .isolation import Tier as Tier  # engines name the tier of a job; they reach no other module of this room
+# Engines name the tier of a job, trials show it; they reach no other module of this room.
+from .isolation import TIER_TEXTS as TIER_TEXTS
+from .isolation import Tier as Tier
 
 ENTRY_POINT_GROUP = "bitgoeul.engines"
 STREAMS = ("stdout", "stderr")

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
+from bitgoeul.compute.ports import TIER_TEXTS, Tier
 from bitgoeul.kernel.text import N_, Text
 
 from .types import Reason
@@ -181,6 +182,8 @@ def environment(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         (gettext("Packages"), packages),
         (gettext("Load average before"), load),
     ]
+    if told.get("isolation") in set(Tier):
+        lines.append((gettext("Kept apart by"), gettext(TIER_TEXTS[Tier(told["isolation"])])))
     if floor:
         lines += [
             (gettext("Harness floor (a subject that does nothing)"), duration(floor["latency_p50_ns"])),

@@ -21,6 +21,7 @@ def describe() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "processor": _processor(),
+        "isolation": os.environ.get("BITGOEUL_ISOLATION", ""),
         "cores": os.cpu_count() or 0,
         "cores_allowed": len(os.sched_getaffinity(0)),
         "packages": [_package(name) for name in PACKAGES],
