@@ -76,6 +76,9 @@ GETS = """
 /catalogue/                                       200 200 200 200 200 200 200
 /catalogue.xlsx                                   200 200 200 200 200 200 200
 /catalogue/cpu-core/                              200 200 200 200 200 200 200
+/fleet/                                           302 403 403 403 200 200 200
+/fleet/nodes/                                     302 403 403 403 200 200 200
+/fleet/nodes.xlsx                                 302 403 403 403 200 200 200
 /figures/                                         200 200 200 200 200 200 200
 /figures.xlsx                                     200 200 200 200 200 200 200
 /figures/{figure}/                                200 200 200 200 200 200 200
@@ -97,6 +100,8 @@ GETS = """
 /api/v1/projects/{project}/allocations            401 404 200 200 200 200 200
 /api/v1/allocations/{allocation}                  401 404 200 200 200 200 200
 /api/v1/resources                                 401 200 200 200 200 200 200
+/api/v1/fleet                                     401 403 403 403 200 200 200
+/api/v1/fleet/queue                               401 403 403 403 200 200 200
 /api/v1/catalogue                                 200 200 200 200 200 200 200
 /api/v1/catalogue/cpu-core                        200 200 200 200 200 200 200
 /api/v1/projects/{project}/subjects               401 404 200 200 200 200 200

@@ -28,6 +28,8 @@ from .ports import (
     JobSpec,
     Limits,
     LogReader,
+    NodeReporter,
+    NodeState,
     Observation,
     OutputReader,
     Phase,
@@ -281,6 +283,18 @@ class EngineConformance:
         self.engine.cancel([handle])
         self.wait(handle)
         assert self.engine.capacity().cores == before.cores
+
+    def test_nodes_are_told_once_each_and_use_no_more_than_they_have(self) -> None:
+        """For engines that report nodes: names are unique, a used node has something used, and the same again."""
+        if not isinstance(self.engine, NodeReporter):
+            return
+        seen = self.engine.nodes()
+        assert seen
+        assert len({each.name for each in seen}) == len(seen)
+        for each in seen:
+            assert 0 <= each.used <= each.devices
+            assert (each.state is NodeState.USED) == (each.used > 0)
+        assert {each.name for each in self.engine.nodes()} == {each.name for each in seen}
 
     def test_an_exclusive_job_runs_alone(self) -> None:
         """Nothing runs beside it, and it waits until nothing does."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .events import JOB_FINISHED
+from .example import load_example
+from .fleet import public_storage, public_summary
 from .logs import read_log
 from .origins import register_origin
 from .ports import Limits
@@ -31,6 +33,9 @@ __all__ = [
     "job",
     "job_views",
     "jobs",
+    "load_example",
+    "public_storage",
+    "public_summary",
     "read_log",
     "register_origin",
     "standing",

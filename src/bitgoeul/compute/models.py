@@ -7,7 +7,10 @@ from django.db import models
 from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, state_field
 from bitgoeul.kernel.clock import now
 
+from .fleet_models import Node, NodeType, Partition, StorageSystem
 from .states import MACHINE
+
+__all__ = ["Cluster", "Job", "JobArtefact", "JobHold", "Node", "NodeType", "Partition", "StorageSystem"]
 
 
 class Cluster(models.Model):

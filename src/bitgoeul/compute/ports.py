@@ -248,6 +248,36 @@ class Capacity:
     pending: int
 
 
+class NodeState(StrEnum):
+    """What an engine says of one node."""
+
+    IDLE = "IDLE"
+    """It takes work and has none."""
+    USED = "USED"
+    """Some or all of its devices are allotted."""
+    DRAINED = "DRAINED"
+    """Taken out of service by an engineer; it takes nothing new."""
+    UNKNOWN = "UNKNOWN"
+    """Nobody says anything of it: it does not answer, or no engine looks after it. Not idle, not broken."""
+
+
+@dataclass(frozen=True)
+class NodeObservation:
+    """One node now: ``used`` of its ``devices`` are allotted.
+
+    ``name`` is unique in the cluster. A node with two sorts of devices is reported once for each, under two names.
+    ``partition`` groups nodes; empty means that the cluster has one. ``reason`` is the engineer's, when drained.
+    """
+
+    name: str
+    state: NodeState
+    device: str
+    devices: int
+    used: int
+    partition: str = ""
+    reason: str = ""
+
+
 @dataclass(frozen=True)
 class Chunk:
     """A piece of a file: its bytes from ``offset``; ``size`` is the file's size so far."""
@@ -344,6 +374,19 @@ class Forgetter(Protocol):
 
     def forget(self, job_ids: Sequence[UUID]) -> None:
         """Remove ended jobs and their files; running and unknown ones are left as they are."""
+        ...
+
+
+@runtime_checkable
+class NodeReporter(Protocol):
+    """The engine can say where each of its nodes stands."""
+
+    def nodes(self) -> list[NodeObservation]:
+        """Every node of the cluster; the follower calls it about every ten seconds.
+
+        A node that was reported before and is left out is shown as unknown, never as idle. Raises
+        ``EngineUnavailable`` when the cluster cannot be asked; then what was last said stays and grows old.
+        """
         ...
 
 

@@ -13,10 +13,12 @@ from bitgoeul.accounts.facade import actor_of
 
 from . import facade
 from .downloads import download
+from .fleet_rest import router as fleet_router
 from .queries import artefact
 from .types import JobRequest, JobView
 
 router = Router(tags=["jobs"])
+router.add_router("", fleet_router)
 
 
 class LimitsBody(Schema):

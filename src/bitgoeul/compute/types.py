@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from bitgoeul.kernel.errors import LimitReached
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.text import Label, Text
 
-from .ports import Limits
+from .ports import Capacity, Limits
 from .states import JobState
 
 
@@ -135,3 +136,153 @@ class LogChunk:
     size: int
     complete: bool
     truncated: bool = False
+
+
+def petaflops(gflops: int) -> str:
+    """Billions of operations a second as PF with three decimals, in whole numbers: 88530416 → ``88.530``."""
+    thousandths = (gflops + 500) // 1_000
+    return f"{thousandths // 1_000:,}.{thousandths % 1_000:03d}"
+
+
+class DeviceKind(StrEnum):
+    """What a node computes with."""
+
+    CPU = "CPU"
+    GPU = "GPU"
+    NPU = "NPU"
+    VIRTUAL = "VIRTUAL"
+    """A slot of the local engine: software in the place of a device."""
+
+
+@dataclass(frozen=True)
+class NodeTypeView:
+    """Equal nodes and how their devices stand; ``peak_gflops`` is per device, 0 when not stated."""
+
+    code: str
+    kind: DeviceKind
+    device: str
+    unit: str
+    nodes: int
+    devices_per_node: int
+    peak_gflops: int
+    precision: str
+    peak_source: Label
+    memory_gib: int
+    device_memory_gib: int
+    idle_watts: int
+    max_watts: int
+    idle: int = 0
+    used: int = 0
+    drained: int = 0
+    unknown: int = 0
+
+    @property
+    def devices(self) -> int:
+        """How many devices there are in all."""
+        return self.nodes * self.devices_per_node
+
+    @property
+    def total_gflops(self) -> int:
+        """The peak of all devices together, at the type's own precision."""
+        return self.devices * self.peak_gflops
+
+    @property
+    def node_gflops(self) -> int:
+        """The peak of one node."""
+        return self.devices_per_node * self.peak_gflops
+
+
+@dataclass(frozen=True)
+class PartitionView:
+    """A part of the fleet with its types of nodes; ``looked_at`` is None while no engine reports it."""
+
+    code: str
+    title: Label
+    note: Label
+    counted: bool
+    is_planned: bool
+    is_example: bool
+    reported: bool
+    looked_at: datetime | None
+    types: tuple[NodeTypeView, ...]
+
+    @property
+    def total_gflops(self) -> Mapping[str, int]:
+        """The peak by precision: figures of two precisions are never added."""
+        found: dict[str, int] = {}
+        for one in self.types:
+            if one.total_gflops:
+                found[one.precision] = found.get(one.precision, 0) + one.total_gflops
+        return found
+
+
+@dataclass(frozen=True)
+class StorageView:
+    """A storage system; decimal terabytes."""
+
+    title: Label
+    capacity_tb: int
+    is_example: bool
+
+
+@dataclass(frozen=True)
+class FleetView:
+    """The whole fleet."""
+
+    partitions: tuple[PartitionView, ...]
+    storage: tuple[StorageView, ...]
+
+    @property
+    def total_gflops(self) -> Mapping[str, int]:
+        """The peak of what counts, by precision."""
+        found: dict[str, int] = {}
+        for one in self.partitions:
+            for precision, peak in one.total_gflops.items() if one.counted else ():
+                found[precision] = found.get(precision, 0) + peak
+        return found
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One node in a list."""
+
+    code: str
+    partition: Label
+    device: str
+    devices: int
+    used: int
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """A project's unfinished jobs; ``oldest`` is when the one that waits longest was submitted."""
+
+    project_id: UUID
+    waiting: int
+    running: int
+    unknown: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
+class QueueTotals:
+    """All unfinished jobs together."""
+
+    waiting: int
+    running: int
+    unknown: int
+    oldest: datetime | None
+
+
+@dataclass(frozen=True)
+class EngineHealth:
+    """Whether a cluster's engine answers; ``capacity`` is None when it does not, and ``problem`` says why."""
+
+    cluster: str
+    title: str
+    engine: str
+    enabled: bool
+    capacity: Capacity | None
+    problem: Text | None

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import views
+from . import fleet_views, views
 
 app_name = "compute"
 urlpatterns = [
+    path("fleet/", fleet_views.fleet_page, name="fleet"),
+    path("fleet/nodes/", fleet_views.nodes_page, name="nodes"),
+    path("fleet/nodes.xlsx", fleet_views.nodes_xlsx, name="nodes_xlsx"),
     path("projects/<uuid:project_id>/jobs/", views.job_list, name="jobs"),
     path("projects/<uuid:project_id>/jobs/new/", views.job_new, name="job_new"),
     path("projects/<uuid:project_id>/jobs/price/", views.job_price, name="job_price"),

@@ -51,3 +51,6 @@ register_verb(
         elevated=True,
     )
 )
+register_verb(
+    Verb("compute.view_fleet", "portal", Text(N_("See the fleet and the queue")), operator_roles=OPERATOR_ANY)
+)

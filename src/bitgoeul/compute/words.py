@@ -7,10 +7,23 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext
 
-from bitgoeul.kernel.text import N_
+from bitgoeul.kernel.text import N_, Text
 
 from .isolation import HELD_TEXTS, THREATS, TIER_TEXTS, Tier
+from .ports import NodeState
 
+NODE_STATES = {
+    NodeState.IDLE: Text(N_("Idle")),
+    NodeState.USED: Text(N_("In use")),
+    NodeState.DRAINED: Text(N_("Out of service")),
+    NodeState.UNKNOWN: Text(N_("Unknown")),
+}
+NODE_TONES = {
+    NodeState.IDLE: "neutral",
+    NodeState.USED: "progress",
+    NodeState.DRAINED: "bad",
+    NodeState.UNKNOWN: "warning",
+}
 PLAIN_WORDS = {
     "engine": N_("Engine"),
     "metering": N_("Measured by"),
@@ -19,6 +32,7 @@ PLAIN_WORDS = {
     "processor": N_("Processor model"),
     "processors": N_("Processors of the machine"),
     "software-target": N_("Software target"),
+    "core": N_("CPU core"),
 }
 
 

@@ -29,10 +29,13 @@ PUBLIC = (
 OWN = ((Text(N_("My home")), "site:home"),)
 
 
-def entries(path: str, *, signed_in: bool) -> list[Entry]:
+OPERATOR = ((Text(N_("Fleet and queue")), "compute:fleet"),)
+
+
+def entries(path: str, *, signed_in: bool, operator: bool = False) -> list[Entry]:
     """The entries for a reader; a room that is not installed has no entry."""
     found = []
-    for label, name in (*(OWN if signed_in else ()), *PUBLIC):
+    for label, name in (*(OWN if signed_in else ()), *PUBLIC, *(OPERATOR if operator else ())):
         try:
             url = reverse(name)
         except NoReverseMatch:

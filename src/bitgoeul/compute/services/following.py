@@ -31,6 +31,7 @@ from ..states import IN_ENGINE, LISTED, UNFINISHED, JobState
 from ..types import JobRequest
 from .collecting import collect
 from .ending import end_unused, end_used, origin_json
+from .observing import observe
 
 FOLLOWER = accounts.Actor.system("follower").id
 LEASE = timedelta(seconds=15)
@@ -56,6 +57,7 @@ def follow_once(limit: int = 20) -> int:
             changed += hand_over(engine, cluster, limit)
             changed += look(engine, cluster)
             tidy(engine, cluster)
+            observe(engine, cluster, actor=FOLLOWER)
         except DomainError as error:
             log.warning("cluster %s: %s", cluster.code, error)
     return changed

@@ -25,6 +25,8 @@ from bitgoeul.compute.ports import (
     EngineUnavailable,
     Handle,
     JobSpec,
+    NodeObservation,
+    NodeState,
     Observation,
     Tier,
     UsageRecord,
@@ -105,7 +107,23 @@ class LocalEngine:
         with self._looking() as picture:
             return picture.board(self.config).capacity(len(picture.pending))
 
-    # --- LogReader, OutputReader, Forgetter
+    # --- NodeReporter, LogReader, OutputReader, Forgetter
+
+    def nodes(self) -> list[NodeObservation]:
+        """See the port: this machine, once for its cores and once for each sort of virtual device."""
+        there = self.capacity()
+        slots = {"core": there.cores, **there.devices}
+        return [
+            NodeObservation(
+                name=name,
+                state=NodeState.IDLE if each.free == each.total else NodeState.USED,
+                device=name,
+                devices=each.total,
+                used=each.total - each.free,
+            )
+            for name, each in slots.items()
+            if each.total
+        ]
 
     def read_log(self, handle: Handle, stream: str, offset: int, limit: int) -> Chunk:
         """See the port."""

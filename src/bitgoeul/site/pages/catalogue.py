@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from bitgoeul.compute import facade as compute
+from bitgoeul.compute.types import petaflops
 from bitgoeul.documents import Cell, Column, xlsx
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import N_, Text
@@ -122,8 +124,20 @@ def catalogue_entry(request: HttpRequest, code: str) -> HttpResponse:
         "unit": UNITS[one.unit].label,
         "offers": list(_offers(code)),
         "granted": resources.granted_of(code),
+        "devices": _devices(one),
+        "storage": compute.public_storage() if one.category == resources.Category.STORAGE else (),
     }
     return render(request, "site/pages/catalogue_entry.html", context)
+
+
+def _devices(one: resources.ResourceView) -> list[dict[str, object]]:
+    """What the fleet has of it, for computing: counts and stated peaks, no names of customers."""
+    if one.category != resources.Category.COMPUTE:
+        return []
+    return [
+        {"partition": part, "kind": kind, "peak": petaflops(kind.total_gflops) if kind.total_gflops else ""}
+        for part, kind in compute.public_summary(one.unit)
+    ]
 
 
 def _offers(code: str) -> Iterator[dict[str, object]]:

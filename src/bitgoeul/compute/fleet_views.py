@@ -1,0 +1,121 @@
+"""Pages for engineers: the fleet, its nodes, and the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from bitgoeul.accounts import facade as accounts
+from bitgoeul.documents import Column, xlsx
+from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.text import Text
+from bitgoeul.web.facade import attachment, no_store, page_number, render_text
+
+from . import fleet
+from .ports import NodeState
+from .squares import MARKS, draw
+from .states import MACHINE
+from .types import NodeTypeView, PartitionView, QueueRow, petaflops
+from .words import NODE_STATES, NODE_TONES
+
+CODE_MAX = 48
+
+
+@require_safe
+@login_required
+def fleet_page(request: HttpRequest) -> HttpResponse:
+    """GET /fleet/?order=&page="""
+    actor = accounts.actor_of(request)
+    found = fleet.fleet(actor=actor)
+    order = request.GET.get("order", "")
+    queue = fleet.queue(actor=actor, order=order, page=page_number(request))
+    totals = fleet.queue_totals(actor=actor)
+    context = {
+        "fleet": found,
+        "partitions": [_partition(one) for one in found.partitions],
+        "totals": [(precision, petaflops(peak)) for precision, peak in found.total_gflops.items()],
+        "example": any(one.is_example for one in found.partitions),
+        "page": queue,
+        "rows": _with_projects(queue.items),
+        "queue_totals": totals,
+        "moment": now(),
+        "order": order,
+        "orders": [(key, label) for key, (label, _keys) in fleet.QUEUE_ORDERS.items()],
+        "unknown": fleet.unknown_jobs(actor=actor),
+        "engines": fleet.engine_health(actor=actor),
+        "machine": MACHINE,
+    }
+    return no_store(render(request, "compute/fleet.html", context))
+
+
+def _with_projects(rows: Sequence[QueueRow]) -> list[tuple[QueueRow, accounts.ProjectView]]:
+    found = accounts.projects(row.project_id for row in rows)
+    return [(row, found[row.project_id]) for row in rows]
+
+
+def _partition(one: PartitionView) -> dict[str, object]:
+    return {
+        "view": one,
+        "peaks": [(precision, petaflops(peak)) for precision, peak in one.total_gflops.items()],
+        "types": [_type(kind) for kind in one.types],
+    }
+
+
+def _type(one: NodeTypeView) -> dict[str, object]:
+    drawing = draw({mark: getattr(one, mark) for mark in MARKS})
+    return {
+        "view": one,
+        "drawing": drawing,
+        "peak": petaflops(one.total_gflops),
+        "device_tflops": f"{one.peak_gflops / 1_000:,.1f}",
+    }
+
+
+def _filters(request: HttpRequest) -> tuple[str, str]:
+    partition = request.GET.get("partition", "").replace("\0", "")[:CODE_MAX]
+    state = request.GET.get("state", "")
+    return partition, state if state in list(NodeState) else ""
+
+
+@require_safe
+@login_required
+def nodes_page(request: HttpRequest) -> HttpResponse:
+    """GET /fleet/nodes/?partition=&state=&page="""
+    actor = accounts.actor_of(request)
+    partition, state = _filters(request)
+    page = fleet.nodes(actor=actor, partition=partition, state=state, page=page_number(request))
+    context = {
+        "page": page,
+        "rows": [(one, _word(one.state), NODE_TONES[NodeState(one.state)]) for one in page.items],
+        "partition": partition,
+        "state": state,
+        "states": [(str(one), label) for one, label in NODE_STATES.items()],
+        "partitions": fleet.fleet(actor=actor).partitions,
+        "query": request.GET.urlencode(),
+    }
+    return no_store(render(request, "compute/nodes.html", context))
+
+
+@require_safe
+@login_required
+def nodes_xlsx(request: HttpRequest) -> HttpResponse:
+    """GET /fleet/nodes.xlsx with the filters of the list."""
+    partition, state = _filters(request)
+    language = getattr(request, "LANGUAGE_CODE", None)
+    headings = ((_("Node"), 24), (_("Partition"), 32), (_("Device"), 28), (_("Devices"), 10), (_("used"), 10),
+                (_("State"), 12), (_("Reason"), 32))  # fmt: skip
+    rows = (
+        (one.code, one.partition.in_language(language), one.device, one.devices, one.used,
+         render_text(_word(one.state)), one.reason)
+        for one in fleet.nodes_to_export(actor=accounts.actor_of(request), partition=partition, state=state)
+    )  # fmt: skip
+    return attachment(xlsx(_("Nodes"), [Column(*each) for each in headings], rows), "nodes.xlsx")
+
+
+def _word(state: str) -> Text:
+    return NODE_STATES[NodeState(state)]
