@@ -201,7 +201,8 @@ def test_a_founder_walks_in_and_proves_something(
 def test_what_the_front_page_shows_is_what_the_interface_says(tab):
     watched = tab("en")
     said = {
-        one["code"]: one for one in json.loads(watched.open("/api/v1/figures").page.locator("body").inner_text())
+        one["code"]: one
+        for one in json.loads(watched.open("/api/v1/figures").page.locator("body").inner_text())["items"]
     }
     page = watched.open("/").page
     cards = page.locator(".register").all()

@@ -47,7 +47,7 @@ def test_a_job_by_rest(api, project, cores, follow):
     assert api("GET", f"/jobs/{job['id']}/log")[1]["text"] == "가"
     assert api("GET", f"/jobs/{job['id']}/log?offset=3")[1]["complete"] is True
     status, files = api("GET", f"/jobs/{job['id']}/artefacts")
-    assert [each["name"] for each in files] == ["stdout"]
+    assert [each["name"] for each in files["items"]] == ["stdout"]
     answer = api.client.get(f"/api/v1/jobs/{job['id']}/artefacts/log/stdout")
     assert answer.getvalue() == "가".encode()
     assert "attachment" in answer["Content-Disposition"]

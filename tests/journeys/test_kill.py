@@ -169,7 +169,7 @@ def ended(trial):
 def _counted_once(installation, client, trial, seen):
     """One judgement; one evidence of what was signed; a claim for each figure when it passed in public."""
     passed = trial["outcome"] == "PASSED"
-    figures = {row["code"] for row in insist(lambda: client.call("GET", "/api/v1/figures")) if row["verified"]}
+    figures = {row["code"] for row in insist(lambda: list(client.rows("/api/v1/figures"))) if row["verified"]}
     assert figures
     if passed:
         wait_for(lambda: len(counted(installation, trial)["claims"]) >= len(figures), 40, 1)

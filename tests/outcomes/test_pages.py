@@ -67,7 +67,7 @@ def test_an_unknown_figure_is_not_found(client, loaded):
 def test_the_figures_are_open_data(client, loaded, issue, deliver):
     evidence = issue()
     deliver()
-    figures = {one["code"]: one for one in client.get("/api/v1/figures").json()}
+    figures = {one["code"]: one for one in client.get("/api/v1/figures").json()["items"]}
     assert figures["chip-trials"]["verified"]["value"] == 1
     assert figures["compute"]["verified"] is None
     assert [one["value"] for one in figures["budget-phase-1"]["reported"]] == ["4,269", "4,116", "4,119"]

@@ -45,7 +45,7 @@ def application(company, **changes):
 
 
 def test_questions_plan_and_calls_are_open_to_everybody(client, loaded):
-    questions = client.get(f"{API}/questions").json()
+    questions = client.get(f"{API}/questions").json()["items"]
     assert len(questions) == 7
     made = client.post(f"{API}/plan", {"answers": ANSWERS}, content_type="application/json").json()
     assert (made["call"], made["tier"]) == ("quick-start", "first")

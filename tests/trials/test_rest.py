@@ -30,7 +30,7 @@ def test_the_whole_way_to_a_trial(ara_in, project, protocol, funded):
     )
     assert version.status_code == 201
     assert version.json()["digest"] == sha256_hex(b"bytes")
-    protocols = ara_in.get("/api/v1/protocols").json()
+    protocols = ara_in.get("/api/v1/protocols").json()["items"]
     assert [one["code"] for one in protocols] == ["inference"]
     wish = {"id": str(new_id()), "subject_version_id": version.json()["id"], "visibility": "public"}
     estimate = post(ara_in, "/trials/estimate", wish).json()

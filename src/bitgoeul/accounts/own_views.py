@@ -13,9 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_POST
 
-from bitgoeul.kernel.errors import DomainError, NotFound
+from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.ids import new_id
-from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import add_error, no_store
 
 from . import queries, services, tokens
@@ -125,13 +124,7 @@ def organisation(request: HttpRequest, organisation_id: UUID) -> HttpResponse:
 
 
 def _add(request: HttpRequest, organisation_id: UUID, form: OrganisationMemberForm) -> None:
-    user_id = queries.user_id_by_email(form.cleaned_data["email"])
-    if user_id is None:
-        raise NotFound(
-            N_("Nobody has signed up with this e-mail."),
-            field="email",
-            remedy=Text(N_("Ask them to sign up first, then add them here.")),
-        )
+    user_id = queries.person_to_add(form.cleaned_data["email"])
     services.add_organisation_member(
         actor=actor_of(request),
         organisation_id=organisation_id,

@@ -10,11 +10,13 @@ from django.utils.translation import gettext
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.errors import NotFound
+from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import Page, page_of
 
 from .authority import require
 from .models import OperatorGrant, Organisation, OrganisationMembership, Project, ProjectMembership, User
 from .types import (
+    AccountView,
     Actor,
     Assurance,
     ElevationView,
@@ -67,6 +69,14 @@ def actor_of_user(
     )
 
 
+def account(actor: Actor) -> AccountView:
+    """The actor's own account; NotFound for who is no person."""
+    row = User.objects.filter(pk=actor.user_id).first() if actor.user_id else None
+    if row is None:
+        raise NotFound()
+    return AccountView(row.email, row.display_name, row.locale)
+
+
 def organisation_view(row: Organisation) -> OrganisationView:
     """The row as other rooms see it."""
     return OrganisationView(row.pk, row.name, OrganisationKind(row.kind), row.registration_number, row.is_example)
@@ -93,6 +103,12 @@ def my_organisations(actor: Actor) -> list[OrganisationView]:
     """The organisations the actor belongs to, by name."""
     rows = Organisation.objects.filter(pk__in=actor.organisation_roles).order_by("name")
     return [organisation_view(row) for row in rows]
+
+
+def my_organisations_page(actor: Actor, page: int = 1) -> Page[OrganisationView]:
+    """One page of the organisations the actor belongs to, by name."""
+    rows = Organisation.objects.filter(pk__in=actor.organisation_roles).order_by("name", "pk")
+    return page_of(rows, page).map(organisation_view)
 
 
 def organisation(*, actor: Actor, organisation_id: UUID) -> OrganisationView:
@@ -170,3 +186,15 @@ def names(actor_ids: Iterable[str]) -> Mapping[str, str]:
 def user_id_by_email(email: str) -> UUID | None:
     """The person with this e-mail, or None."""
     return User.objects.filter(email__iexact=email.strip(), is_active=True).values_list("pk", flat=True).first()
+
+
+def person_to_add(email: str) -> UUID:
+    """The person with this e-mail, for who may add people to a team; NotFound says to ask them to sign up."""
+    user_id = user_id_by_email(email)
+    if user_id is None:
+        raise NotFound(
+            N_("Nobody has signed up with this e-mail."),
+            field="email",
+            remedy=Text(N_("Ask them to sign up first, then add them here.")),
+        )
+    return user_id

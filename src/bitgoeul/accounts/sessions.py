@@ -83,8 +83,10 @@ class SessionAuth(APIKeyCookie):
     param_name = settings.SESSION_COOKIE_NAME
 
     def __call__(self, request: HttpRequest) -> Any:
-        """Nothing for a caller who sent a token: a bad token must not be answered as a missing form key."""
-        return None if "Authorization" in request.headers else super().__call__(request)
+        """Nothing for who sent a token or no cookie: they must not be answered as if a form key were missing."""
+        if "Authorization" in request.headers or self.param_name not in request.COOKIES:
+            return None
+        return super().__call__(request)
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Actor | None:
         """The signed-in person, or None."""

@@ -237,6 +237,15 @@ class Verb:
 
 
 @dataclass(frozen=True)
+class AccountView:
+    """A person's own account as they see it."""
+
+    email: str
+    display_name: str
+    locale: str
+
+
+@dataclass(frozen=True)
 class OrganisationView:
     """An organisation as other rooms see it."""
 

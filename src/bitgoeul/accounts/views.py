@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from bitgoeul.kernel.errors import BadInput, DomainError, NotFound
 from bitgoeul.kernel.ids import new_id
-from bitgoeul.kernel.text import N_, Text
+from bitgoeul.kernel.text import N_
 from bitgoeul.web.facade import Page, add_error, no_store, page_number
 
 from . import mail, queries, services
@@ -125,13 +125,7 @@ def members(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 
 def _add(request: HttpRequest, project_id: UUID, form: MemberForm) -> None:
-    user_id = queries.user_id_by_email(form.cleaned_data["email"])
-    if user_id is None:
-        raise NotFound(
-            N_("Nobody has signed up with this e-mail."),
-            field="email",
-            remedy=Text(N_("Ask them to sign up first, then add them here.")),
-        )
+    user_id = queries.person_to_add(form.cleaned_data["email"])
     role = ProjectRole(form.cleaned_data["role"])
     services.add_member(actor=actor_of(request), project_id=project_id, user_id=user_id, role=role)
     messages.success(request, _("Added to the project."))

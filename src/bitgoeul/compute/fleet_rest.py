@@ -9,9 +9,11 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from bitgoeul.accounts.facade import actor_of
+from bitgoeul.web.facade import Paged, PageNumber, paged, refusals
 
 from . import fleet
-from .types import NodeTypeView, PartitionView
+from .ports import NodeState
+from .types import NodeTypeView, NodeView, PartitionView
 
 router = Router(tags=["fleet"])
 
@@ -67,6 +69,24 @@ class FleetOut(Schema):
     total_gflops: dict[str, int]
 
 
+class NodeOut(Schema):
+    """One node as its engine last said."""
+
+    code: str
+    partition: dict[str, str]
+    device: str
+    devices: int
+    used: int
+    state: NodeState
+    reason: str
+
+
+class NodeList(Paged):
+    """One page of nodes, by name."""
+
+    items: list[NodeOut]
+
+
 class QueueRowOut(Schema):
     """A project's unfinished jobs."""
 
@@ -77,13 +97,10 @@ class QueueRowOut(Schema):
     oldest: datetime | None
 
 
-class QueueOut(Schema):
+class QueueOut(Paged):
     """One page of the queue by project, with the totals over all of it."""
 
     items: list[QueueRowOut]
-    page: int
-    last: int
-    total: int
     waiting: int
     running: int
     unknown: int
@@ -117,9 +134,9 @@ def _partition(one: PartitionView) -> PartitionOut:
     )
 
 
-@router.get("/fleet", response=FleetOut)
-def fleet_now(request: HttpRequest) -> FleetOut:
-    """The fleet as it stands (operator)."""
+@router.get("/fleet", response={200: FleetOut, **refusals(403)}, summary="The fleet as it stands")
+def get_fleet(request: HttpRequest) -> FleetOut:
+    """Partitions, node types and storage. The operator's people may."""
     found = fleet.fleet(actor=actor_of(request))
     storage = [
         StorageOut(
@@ -134,9 +151,31 @@ def fleet_now(request: HttpRequest) -> FleetOut:
     )
 
 
-@router.get("/fleet/queue", response=QueueOut)
-def queue(request: HttpRequest, order: str = "", page: int = 1) -> QueueOut:
-    """Unfinished jobs by project, the longest wait first (operator); ``order``: oldest, waiting, running."""
+def _node(one: NodeView) -> NodeOut:
+    return NodeOut(
+        code=one.code,
+        partition={"ko": one.partition.ko, "en": one.partition.en},
+        device=one.device,
+        devices=one.devices,
+        used=one.used,
+        state=NodeState(one.state),
+        reason=one.reason,
+    )
+
+
+@router.get("/fleet/nodes", response={200: NodeList, **refusals(403)}, summary="The nodes")
+def list_nodes(
+    request: HttpRequest, partition: str = "", state: NodeState | None = None, page: PageNumber = 1
+) -> NodeList:
+    """By name, all or those of one partition or state. The operator's people may."""
+    wanted = partition.replace("\0", "")[:48]
+    found = fleet.nodes(actor=actor_of(request), partition=wanted, state=str(state or ""), page=page)
+    return paged(NodeList, found, _node)
+
+
+@router.get("/fleet/queue", response={200: QueueOut, **refusals(403)}, summary="Unfinished jobs by project")
+def list_queue(request: HttpRequest, order: str = "", page: PageNumber = 1) -> QueueOut:
+    """The longest wait first; ``order`` is oldest, waiting or running. The operator's people may."""
     actor = actor_of(request)
     found, totals = fleet.queue(actor=actor, order=order, page=page), fleet.queue_totals(actor=actor)
     return QueueOut(

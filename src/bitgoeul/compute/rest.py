@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from django.http import FileResponse, HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from bitgoeul.accounts.facade import actor_of
+from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals
 
 from . import facade
 from .downloads import download
 from .fleet_rest import router as fleet_router
+from .ports import READ_LIMIT
 from .queries import artefact
 from .types import JobRequest, JobView
 
 router = Router(tags=["jobs"])
 router.add_router("", fleet_router)
+Whole = Annotated[int, Field(ge=0, le=WHOLE_MAX)]
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 class LimitsBody(Schema):
     """What a job may use at most."""
 
-    cores: int = 1
-    memory_mib: int = 512
-    wall_seconds: int = 60
-    processes: int = 32
-    file_mib: int = 64
-    work_mib: int = 2048
+    cores: Whole = 1
+    memory_mib: Whole = 512
+    wall_seconds: Whole = 60
+    processes: Whole = 32
+    file_mib: Whole = 64
+    work_mib: Whole = 2048
 
 
 class RequestBody(Schema):
@@ -39,7 +43,7 @@ class RequestBody(Schema):
     limits: LimitsBody = Field(default_factory=LimitsBody)
     inputs: dict[str, str] = Field(default_factory=dict)
     outputs: list[str] = Field(default_factory=list)
-    devices: dict[str, int] = Field(default_factory=dict)
+    devices: dict[str, Whole] = Field(default_factory=dict)
     env: dict[str, str] = Field(default_factory=dict)
     exclusive: bool = False
 
@@ -98,13 +102,10 @@ class JobOut(Schema):
     cluster: str
 
 
-class JobList(Schema):
+class JobList(Paged):
     """One page of jobs, newest first."""
 
     items: list[JobOut]
-    page: int
-    last: int
-    total: int
 
 
 class LogOut(Schema):
@@ -128,7 +129,13 @@ class ArtefactOut(Schema):
     truncated: bool
 
 
-class EstimateOut(Schema):
+class ArtefactList(Paged):
+    """One page of the files a job left, logs first."""
+
+    items: list[ArtefactOut]
+
+
+class JobEstimate(Schema):
     """The most a job can use, by ledger unit: what is held for it."""
 
     holds: dict[str, int]
@@ -148,9 +155,12 @@ def job_out(view: JobView) -> JobOut:
     return JobOut(**values, reason=reason, origin=origin)
 
 
-@router.post("/jobs", response={200: JobOut, 201: JobOut})
-def submit(request: HttpRequest, body: JobIn) -> Status[JobOut]:
-    """Submit a job: 201 when it is new, 200 when this id and content were submitted before."""
+@router.post("/jobs", response={200: JobOut, 201: JobOut, **refusals(404, 409)}, summary="Submit a job")
+def submit_job(request: HttpRequest, body: JobIn) -> Status[JobOut]:
+    """201 when it is new, 200 when this id and content were submitted before. Owner, managers and members may.
+
+    409 when the project has not enough left (nothing is held then), or the id was used with other content.
+    """
     known = body.id in facade.job_views([body.id])
     view = facade.submit_job(
         actor=actor_of(request),
@@ -163,59 +173,72 @@ def submit(request: HttpRequest, body: JobIn) -> Status[JobOut]:
     return Status(200 if known else 201, job_out(view))
 
 
-@router.post("/jobs/estimate", response=EstimateOut)
-def estimate(request: HttpRequest, body: RequestBody) -> EstimateOut:
-    """What would be held for a job."""
-    return EstimateOut(holds=dict(facade.estimate(body.as_request())))
+@router.post("/jobs/estimate", response={200: JobEstimate, **refusals(404)}, summary="What a job would hold")
+def estimate_job(request: HttpRequest, body: RequestBody) -> JobEstimate:
+    """The most such a job can use, by ledger unit. Anybody signed in may; it changes nothing."""
+    return JobEstimate(holds=dict(facade.estimate(body.as_request())))
 
 
-@router.get("/jobs", response=JobList)
-def jobs(request: HttpRequest, project_id: UUID, page: int = 1) -> JobList:
-    """One page of a project's jobs, newest first."""
-    found = facade.jobs(actor=actor_of(request), project_id=project_id, page=page)
-    items = [job_out(view) for view in found.items]
-    return JobList(items=items, page=found.number, last=found.last, total=found.total)
+@router.get("/jobs", response={200: JobList, **refusals(403, 404)}, summary="A project's jobs")
+def list_jobs(request: HttpRequest, project_id: UUID, page: PageNumber = 1) -> JobList:
+    """Newest first. The project's people and the operator may."""
+    return paged(JobList, facade.jobs(actor=actor_of(request), project_id=project_id, page=page), job_out)
 
 
-@router.get("/jobs/{uuid:job_id}", response=JobOut)
-def job(request: HttpRequest, job_id: UUID) -> JobOut:
-    """One job."""
+@router.get("/jobs/{uuid:job_id}", response={200: JobOut, **refusals(404)}, summary="One job")
+def get_job(request: HttpRequest, job_id: UUID) -> JobOut:
+    """The project's people and the operator may; to anybody else it does not exist."""
     return job_out(facade.job(actor=actor_of(request), job_id=job_id))
 
 
-@router.get("/jobs/{uuid:job_id}/log", response=LogOut)
-def log(
+@router.get("/jobs/{uuid:job_id}/log", response={200: LogOut, **refusals(404)}, summary="A piece of a job's log")
+def read_job_log(
     request: HttpRequest,
     job_id: UUID,
     stream: Literal["stdout", "stderr"] = "stdout",
-    offset: int = 0,
-    limit: int = 65536,
+    offset: Whole = 0,
+    limit: Annotated[int, Field(ge=1, le=READ_LIMIT)] = 65536,
 ) -> LogOut:
-    """A piece of the log, live while the job runs."""
+    """From byte ``offset``, live while the job runs. Who may see the job may."""
     chunk = facade.read_log(actor=actor_of(request), job_id=job_id, stream=stream, offset=offset, limit=limit)
     return LogOut.model_validate(chunk, from_attributes=True)
 
 
-@router.get("/jobs/{uuid:job_id}/artefacts", response=list[ArtefactOut])
-def artefacts(request: HttpRequest, job_id: UUID) -> list[ArtefactOut]:
-    """The files the job left."""
+@router.get(
+    "/jobs/{uuid:job_id}/artefacts", response={200: ArtefactList, **refusals(404)}, summary="The files a job left"
+)
+def list_job_artefacts(request: HttpRequest, job_id: UUID, page: PageNumber = 1) -> ArtefactList:
+    """Logs first. Who may see the job may."""
     found = facade.artefacts(actor=actor_of(request), job_id=job_id)
-    return [ArtefactOut.model_validate(each, from_attributes=True) for each in found]
+    return paged(
+        ArtefactList,
+        page_of_items(found, page),
+        lambda each: ArtefactOut.model_validate(each, from_attributes=True),
+    )
 
 
-@router.get("/jobs/{uuid:job_id}/artefacts/{role}/{name}")
-def artefact_file(request: HttpRequest, job_id: UUID, role: str, name: str) -> FileResponse:
-    """One of them, as a file."""
+@router.get(
+    "/jobs/{uuid:job_id}/artefacts/{role}/{name}",
+    response={200: None, **refusals(404)},
+    summary="One file a job left",
+    openapi_extra={"responses": {200: {"content": {"application/octet-stream": BINARY}}}},
+)
+def get_job_artefact(request: HttpRequest, job_id: UUID, role: str, name: str) -> FileResponse:
+    """The file's bytes. Who may see the job may."""
     return download(artefact(actor=actor_of(request), job_id=job_id, role=role, name=name))
 
 
-@router.post("/jobs/{uuid:job_id}/cancel", response=JobOut)
-def cancel(request: HttpRequest, job_id: UUID) -> JobOut:
-    """Cancel a job; asking again changes nothing."""
+@router.post("/jobs/{uuid:job_id}/cancel", response={200: JobOut, **refusals(404, 409)}, summary="Cancel a job")
+def cancel_job(request: HttpRequest, job_id: UUID) -> JobOut:
+    """Those who may submit jobs, and engineers, may; what it used is charged. Asking again changes nothing."""
     return job_out(facade.cancel_job(actor=actor_of(request), job_id=job_id))
 
 
-@router.post("/jobs/{uuid:job_id}/write-off", response=JobOut)
-def write_off(request: HttpRequest, job_id: UUID, body: WriteOffIn) -> JobOut:
-    """Give up an unknown job (engineers)."""
+@router.post(
+    "/jobs/{uuid:job_id}/write-off",
+    response={200: JobOut, **refusals(404, 409)},
+    summary="Give up an unknown job",
+)
+def write_off_job(request: HttpRequest, job_id: UUID, body: WriteOffIn) -> JobOut:
+    """Engineers may; the job fails, its hold is released, nothing is charged. 409 unless the job is UNKNOWN."""
     return job_out(facade.write_off_job(actor=actor_of(request), job_id=job_id, reason=body.reason))

@@ -7,6 +7,8 @@ from datetime import datetime
 from django.http import HttpRequest
 from ninja import Router, Schema
 
+from bitgoeul.web.facade import Paged, PageNumber, page_of_items, paged, refusals
+
 from . import queries
 from .types import FigureView
 
@@ -56,13 +58,16 @@ class ClaimOut(Schema):
     issued_at: datetime
 
 
-class ClaimList(Schema):
+class ClaimList(Paged):
     """One page of claims."""
 
     items: list[ClaimOut]
-    page: int
-    last: int
-    total: int
+
+
+class FigureList(Paged):
+    """One page of figures, in their order."""
+
+    items: list[FigureOut]
 
 
 def _figure(view: FigureView) -> FigureOut:
@@ -85,22 +90,23 @@ def _figure(view: FigureView) -> FigureOut:
     )
 
 
-@router.get("/figures", response=list[FigureOut], auth=None, operation_id="figures")
-def figures(request: HttpRequest) -> list[FigureOut]:
-    """Every figure in both registers, side by side and never added."""
-    return [_figure(view) for view in queries.public_figures()]
+@router.get("/figures", response=FigureList, auth=None, summary="The public figures")
+def list_figures(request: HttpRequest, page: PageNumber = 1) -> FigureList:
+    """Every figure in both registers, side by side and never added. Open to everybody."""
+    return paged(FigureList, page_of_items(queries.public_figures(), page), _figure)
 
 
-@router.get("/figures/{code}", response=FigureOut, auth=None, operation_id="figure")
-def figure(request: HttpRequest, code: str) -> FigureOut:
-    """One figure in both registers."""
+@router.get("/figures/{code}", response={200: FigureOut, **refusals(404)}, auth=None, summary="One public figure")
+def get_figure(request: HttpRequest, code: str) -> FigureOut:
+    """One figure in both registers. Open to everybody."""
     return _figure(queries.figure(code))
 
 
-@router.get("/figures/{code}/claims", response=ClaimList, auth=None, operation_id="figure_claims")
-def claims(request: HttpRequest, code: str, page: int = 1) -> ClaimList:
-    """The claims that count for a figure now, the newest first."""
+@router.get(
+    "/figures/{code}/claims", response={200: ClaimList, **refusals(404)}, auth=None, summary="What a figure counts"
+)
+def list_figure_claims(request: HttpRequest, code: str, page: PageNumber = 1) -> ClaimList:
+    """The claims that count for a figure now, the newest first. Open to everybody."""
     queries.figure(code)
     found = queries.claims(figure_code=code, number=page)
-    items = [ClaimOut.model_validate(one, from_attributes=True) for one in found.items]
-    return ClaimList(items=items, page=found.number, last=found.last, total=found.total)
+    return paged(ClaimList, found, lambda one: ClaimOut.model_validate(one, from_attributes=True))

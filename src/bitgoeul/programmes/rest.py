@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -10,19 +11,20 @@ from ninja import Field, Router, Schema
 
 from bitgoeul.accounts.facade import actor_of
 from bitgoeul.kernel.clock import now
-from bitgoeul.web.facade import Page
+from bitgoeul.web.facade import WHOLE_MAX, Page, Paged, PageNumber, page_of_items, paged, refusals
 
 from . import queries, services
 from .agreements import Side
 from .planning import plan as make_plan
 from .questions import QUESTIONS, check_answers
-from .types import AgreementView, ApplicationView, OpenCall, Reason, ResourceAmount
+from .types import AgreementView, ApplicationView, CallField, OpenCall, Reason, ResourceAmount, Tier
 from .words import both
 
 router = Router(tags=["programmes"])
 
 Both = dict[str, str]
-Scalar = str | int | bool
+Scalar = Annotated[str, Field(max_length=4000)] | Annotated[int, Field(ge=-WHOLE_MAX, le=WHOLE_MAX)] | bool
+Amount = Annotated[int, Field(ge=0, le=WHOLE_MAX)]
 
 
 class QuestionOut(Schema):
@@ -33,6 +35,12 @@ class QuestionOut(Schema):
     options: dict[str, Both]
 
 
+class QuestionList(Paged):
+    """The questions, in their order."""
+
+    items: list[QuestionOut]
+
+
 class AmountOut(Schema):
     """An amount of a resource in ledger amounts of ``unit``."""
 
@@ -41,12 +49,24 @@ class AmountOut(Schema):
     amount: int
 
 
-class ReasonOut(Schema):
+class RuleOut(Schema):
     """What one rule said; ``passed`` is null when its fact is not known."""
 
     code: str
     passed: bool | None
     text: Both
+
+
+class FieldOut(Schema):
+    """A field of a call's own form; ``kind`` is line, text, choice or yes_no, ``choices`` maps values to words."""
+
+    code: str
+    label: Both
+    hint: Both | None
+    kind: str
+    required: bool
+    length_max: int
+    choices: dict[str, Both]
 
 
 class TierOut(Schema):
@@ -58,7 +78,7 @@ class TierOut(Schema):
     duration_days: int
     fee_krw: int
     caps: list[AmountOut]
-    fields: list[str] = Field(description="Codes of the application's own fields; see the call's data.")
+    summary: Both
 
 
 class CallOut(Schema):
@@ -74,15 +94,13 @@ class CallOut(Schema):
     is_open: bool
     working_days_left: int
     tiers: list[TierOut]
+    fields: list[FieldOut]
 
 
-class CallList(Schema):
+class CallList(Paged):
     """One page of calls."""
 
     items: list[CallOut]
-    page: int
-    last: int
-    total: int
 
 
 class PlanIn(Schema):
@@ -113,7 +131,7 @@ class PlanOut(Schema):
 
     call: str | None
     tier: str | None
-    reasons: list[ReasonOut]
+    reasons: list[RuleOut]
     requested: list[AmountOut]
     fee_krw: int | None
     steps: list[StepOut]
@@ -127,10 +145,12 @@ class ApplicationIn(Schema):
     call: str
     tier: str
     organisation_id: UUID
-    title: str
+    title: Annotated[str, Field(max_length=400)]
     answers: dict[str, Scalar]
     fields: dict[str, Scalar] = {}
-    requested: dict[str, int] = Field({}, description="Ledger amounts by resource; the tier's default otherwise.")
+    requested: dict[str, Amount] = Field(
+        {}, description="Ledger amounts by resource; the tier's default otherwise."
+    )
     submit: bool = True
 
 
@@ -144,22 +164,22 @@ class ApplicationOut(Schema):
     tier: str
     title: str
     organisation_id: UUID
+    organisation_name: str
+    answers: dict[str, Scalar]
+    fields: dict[str, Scalar]
     requested: list[AmountOut]
     selected: bool | None
-    reasons: list[ReasonOut]
+    reasons: list[RuleOut]
     agreement_id: UUID | None
     project_id: UUID | None
     submitted_at: datetime | None
     allocated_at: datetime | None
 
 
-class ApplicationList(Schema):
+class ApplicationList(Paged):
     """One page of applications."""
 
     items: list[ApplicationOut]
-    page: int
-    last: int
-    total: int
 
 
 class SignatureOut(Schema):
@@ -183,13 +203,16 @@ class AgreementOut(Schema):
     signatures: list[SignatureOut]
 
 
-class AgreementList(Schema):
+class AgreementList(Paged):
     """One page of agreements."""
 
     items: list[AgreementOut]
-    page: int
-    last: int
-    total: int
+
+
+class WithdrawalIn(Schema):
+    """Why an application is taken back; may be left empty."""
+
+    reason: Annotated[str, Field(max_length=2000)] = ""
 
 
 class SignIn(Schema):
@@ -203,25 +226,36 @@ def _amounts(amounts: tuple[ResourceAmount, ...]) -> list[AmountOut]:
     return [AmountOut(resource=one.resource, unit=one.unit, amount=one.amount) for one in amounts]
 
 
-def _reasons(reasons: tuple[Reason, ...]) -> list[ReasonOut]:
-    return [ReasonOut(code=one.code, passed=one.passed, text=both(one.text)) for one in reasons]
+def _reasons(reasons: tuple[Reason, ...]) -> list[RuleOut]:
+    return [RuleOut(code=one.code, passed=one.passed, text=both(one.text)) for one in reasons]
+
+
+def _tier(tier: Tier) -> TierOut:
+    return TierOut(
+        code=tier.code,
+        title=both(tier.title),
+        summary=both(tier.summary),
+        decision=tier.decision.value,
+        duration_days=tier.duration_days,
+        fee_krw=tier.fee_krw,
+        caps=[AmountOut(resource=line.resource, unit=line.unit, amount=line.cap) for line in tier.resources],
+    )
+
+
+def _field(field: CallField) -> FieldOut:
+    return FieldOut(
+        code=field.code,
+        label=both(field.label),
+        hint=both(field.hint) if field.hint else None,
+        kind=field.kind,
+        required=field.required,
+        length_max=field.length_max,
+        choices={choice.value: both(choice.label) for choice in field.choices},
+    )
 
 
 def _call(call: OpenCall) -> CallOut:
     body = call.body
-    fields = [field.code for field in body.fields]
-    tiers = [
-        TierOut(
-            code=tier.code,
-            title=both(tier.title),
-            decision=tier.decision.value,
-            duration_days=tier.duration_days,
-            fee_krw=tier.fee_krw,
-            caps=[AmountOut(resource=line.resource, unit=line.unit, amount=line.cap) for line in tier.resources],
-            fields=fields,
-        )
-        for tier in body.tiers
-    ]
     return CallOut(
         code=body.code,
         version=call.version,
@@ -232,7 +266,8 @@ def _call(call: OpenCall) -> CallOut:
         closes_at=body.closes_at,
         is_open=call.is_open,
         working_days_left=call.working_days_left,
-        tiers=tiers,
+        tiers=[_tier(tier) for tier in body.tiers],
+        fields=[_field(field) for field in body.fields],
     )
 
 
@@ -245,6 +280,9 @@ def _application(view: ApplicationView) -> ApplicationOut:
         tier=view.tier.code,
         title=view.title,
         organisation_id=view.organisation_id,
+        organisation_name=view.organisation_name,
+        answers=dict(view.answers),
+        fields=dict(view.fields),
         requested=_amounts(view.requested),
         selected=view.decision.selected if view.decision else None,
         reasons=_reasons(view.decision.reasons) if view.decision else [],
@@ -271,22 +309,23 @@ def _agreement(view: AgreementView) -> AgreementOut:
     )
 
 
-@router.get("/questions", response=list[QuestionOut], auth=None, operation_id="questions")
-def questions(request: HttpRequest) -> list[QuestionOut]:
-    """The seven questions that lead to a plan."""
-    return [
-        QuestionOut(
+@router.get("/questions", response=QuestionList, auth=None, summary="The questions that lead to a plan")
+def list_questions(request: HttpRequest, page: PageNumber = 1) -> QuestionList:
+    """In their order; ``options`` has the values to send. Open to everybody."""
+    return paged(
+        QuestionList,
+        page_of_items(QUESTIONS, page),
+        lambda one: QuestionOut(
             code=one.code,
             text=both(one.text),
             options={str(option.value): both(option.label) for option in one.options},
-        )
-        for one in QUESTIONS
-    ]
+        ),
+    )
 
 
-@router.post("/plan", response=PlanOut, auth=None, operation_id="plan")
-def plan(request: HttpRequest, body: PlanIn) -> PlanOut:
-    """The dated plan for these answers and the calls open now."""
+@router.post("/plan", response=PlanOut, auth=None, summary="The plan for these answers")
+def make_dated_plan(request: HttpRequest, body: PlanIn) -> PlanOut:
+    """Which of the calls open now fits, and what follows when. Open to everybody; it changes nothing."""
     moment = now()
     made = make_plan(check_answers(body.answers), queries.open_calls(moment), moment)
     return PlanOut(
@@ -300,24 +339,22 @@ def plan(request: HttpRequest, body: PlanIn) -> PlanOut:
     )
 
 
-@router.get("/calls", response=CallList, auth=None, operation_id="calls")
-def calls(request: HttpRequest, page: int = 1, past: bool = False) -> CallList:
-    """Open and coming calls, the first to close first; with ``past`` the closed ones."""
-    found = queries.calls_page(now(), past=past, number=page)
-    return CallList(
-        items=[_call(one) for one in found.items], page=found.number, last=found.last, total=found.total
-    )
+@router.get("/calls", response=CallList, auth=None, summary="The calls")
+def list_calls(request: HttpRequest, page: PageNumber = 1, past: bool = False) -> CallList:
+    """Open and coming calls, the first to close first; with ``past`` the closed ones. Open to everybody."""
+    return paged(CallList, queries.calls_page(now(), past=past, number=page), _call)
 
 
-@router.get("/calls/{code}", response=CallOut, auth=None, operation_id="call")
-def call(request: HttpRequest, code: str) -> CallOut:
-    """One call as it stands."""
+@router.get("/calls/{code}", response={200: CallOut, **refusals(404)}, auth=None, summary="One call")
+def get_call(request: HttpRequest, code: str) -> CallOut:
+    """The call as it stands, with the fields of its form. Open to everybody."""
     return _call(queries.call(code, now()))
 
 
-@router.post("/applications", response=ApplicationOut, operation_id="apply")
+@router.post("/applications", response={200: ApplicationOut, **refusals(404, 409)}, summary="Apply")
 def apply(request: HttpRequest, body: ApplicationIn) -> ApplicationOut:
-    """Apply; with ``submit`` the rules decide before the answer comes."""
+    """For an organisation one belongs to. Without ``submit`` it is a draft, which the same ``id`` overwrites;
+    with it the rules decide before the answer comes. The same again changes nothing, other content is a 409."""
     view = services.apply(
         actor=actor_of(request),
         id=body.id,
@@ -333,46 +370,64 @@ def apply(request: HttpRequest, body: ApplicationIn) -> ApplicationOut:
     return _application(view)
 
 
-@router.get("/applications", response=ApplicationList, operation_id="applications")
-def applications(request: HttpRequest, page: int = 1) -> ApplicationList:
-    """The applications of my organisations, newest first."""
-    found = queries.applications(actor=actor_of(request), number=page)
-    return ApplicationList(
-        items=[_application(one) for one in found.items], page=found.number, last=found.last, total=found.total
-    )
+@router.get("/applications", response=ApplicationList, summary="My applications")
+def list_applications(request: HttpRequest, page: PageNumber = 1) -> ApplicationList:
+    """Those of my organisations, newest first."""
+    return paged(ApplicationList, queries.applications(actor=actor_of(request), number=page), _application)
 
 
-@router.get("/applications/{uuid:id}", response=ApplicationOut, operation_id="application")
-def application(request: HttpRequest, id: UUID) -> ApplicationOut:
-    """One application with its decision."""
-    return _application(queries.application(actor=actor_of(request), application_id=id))
+@router.get(
+    "/applications/{uuid:application_id}",
+    response={200: ApplicationOut, **refusals(404)},
+    summary="One application with its decision",
+)
+def get_application(request: HttpRequest, application_id: UUID) -> ApplicationOut:
+    """Its organisation's people may, staff and auditors too: they leave an access record."""
+    return _application(queries.application(actor=actor_of(request), application_id=application_id))
 
 
-@router.post("/applications/{uuid:id}/withdraw", response=ApplicationOut, operation_id="withdraw_application")
-def withdraw(request: HttpRequest, id: UUID) -> ApplicationOut:
-    """Take an application back, before its agreement is complete."""
-    return _application(services.withdraw(actor=actor_of(request), application_id=id))
+@router.post(
+    "/applications/{uuid:application_id}/withdraw",
+    response={200: ApplicationOut, **refusals(404, 409)},
+    summary="Take an application back",
+)
+def withdraw_application(
+    request: HttpRequest, application_id: UUID, body: WithdrawalIn | None = None
+) -> ApplicationOut:
+    """Its organisation's people may, until its agreement is complete (409 then). Again changes nothing."""
+    reason = body.reason if body else ""
+    return _application(services.withdraw(actor=actor_of(request), application_id=application_id, reason=reason))
 
 
-@router.get("/agreements", response=AgreementList, operation_id="agreements")
-def agreements(request: HttpRequest, page: int = 1, waiting: bool = False) -> AgreementList:
-    """What my organisations have not signed; with ``waiting`` (staff) what the operator has not signed."""
+@router.get("/agreements", response={200: AgreementList, **refusals(403)}, summary="Agreements to sign")
+def list_agreements(request: HttpRequest, page: PageNumber = 1, waiting: bool = False) -> AgreementList:
+    """What my organisations have not signed; with ``waiting`` what the operator has not (staff and auditors)."""
     find = queries.waiting if waiting else queries.to_sign
     found: Page[tuple[AgreementView, ApplicationView]] = find(actor=actor_of(request), number=page)
-    return AgreementList(
-        items=[_agreement(one) for one, _ in found.items], page=found.number, last=found.last, total=found.total
+    return paged(AgreementList, found, lambda pair: _agreement(pair[0]))
+
+
+@router.get(
+    "/agreements/{uuid:agreement_id}", response={200: AgreementOut, **refusals(404)}, summary="One agreement"
+)
+def get_agreement(request: HttpRequest, agreement_id: UUID) -> AgreementOut:
+    """With its text and signatures. Who may see its application may."""
+    return _agreement(queries.agreement(actor=actor_of(request), agreement_id=agreement_id))
+
+
+@router.post(
+    "/agreements/{uuid:agreement_id}/sign",
+    response={200: AgreementOut, **refusals(404, 409)},
+    summary="Sign an agreement",
+)
+def sign_agreement(request: HttpRequest, agreement_id: UUID, body: SignIn) -> AgreementOut:
+    """Sign for one side the text with this digest: the organisation's owners, or staff. The second side's
+    signature makes the project and its allocations. By the same person again it changes nothing."""
+    view = services.sign(
+        actor=actor_of(request),
+        agreement_id=agreement_id,
+        side=body.side,
+        digest=body.digest,
+        shown={"language": "", "statement": "rest"},
     )
-
-
-@router.get("/agreements/{uuid:id}", response=AgreementOut, operation_id="agreement")
-def agreement(request: HttpRequest, id: UUID) -> AgreementOut:
-    """One agreement with its text and signatures."""
-    return _agreement(queries.agreement(actor=actor_of(request), agreement_id=id))
-
-
-@router.post("/agreements/{uuid:id}/sign", response=AgreementOut, operation_id="sign_agreement")
-def sign(request: HttpRequest, id: UUID, body: SignIn) -> AgreementOut:
-    """Sign for one side the text with this digest; the second side's signature allocates."""
-    shown = {"language": "", "statement": "rest"}
-    view = services.sign(actor=actor_of(request), agreement_id=id, side=body.side, digest=body.digest, shown=shown)
     return _agreement(view)

@@ -1,20 +1,29 @@
-"""Allocations and the catalogue over REST."""
+"""Allocations, their statements and the catalogue over REST."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime
+from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from ninja import Field, Router, Schema, Status
+from pydantic import AwareDatetime
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.text import Label
+from bitgoeul.ledger.facade import StatementLine
+from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals, render_text
 
-from . import catalogue, queries
-from .types import AllocationView, CatalogueFilter, Category, ResourceView, Sector
+from . import catalogue, queries, services
+from .periods import YEARS, period
+from .types import AllocationView, CatalogueFilter, Category, Origin, ResourceView, Sector
 
 router = Router(tags=["resources"])
+Day = Annotated[date, Field(ge=date(YEARS[0], 1, 1), le=date(YEARS[1], 12, 31))]
+Moment = Annotated[
+    AwareDatetime, Field(ge=datetime(YEARS[0], 1, 1, tzinfo=UTC), le=datetime(YEARS[1], 12, 31, tzinfo=UTC))
+]
 
 
 class AllocationOut(Schema):
@@ -34,10 +43,53 @@ class AllocationOut(Schema):
     ends_at: datetime
 
 
-class AllocationList(Schema):
-    """The allocations of a project."""
+class AllocationList(Paged):
+    """One page of a project's allocations, oldest first."""
 
     items: list[AllocationOut]
+
+
+class AllocationIn(Schema):
+    """An allocation to grant; the caller makes ``id``; ``amount`` is in ledger amounts of the resource's unit."""
+
+    id: UUID
+    resource_code: str
+    amount: Annotated[int, Field(ge=1, le=WHOLE_MAX)]
+    starts_at: Moment
+    ends_at: Moment
+    reason: Annotated[str, Field(min_length=1, max_length=200, description="Shown as where it comes from.")]
+
+
+class MoveIn(Schema):
+    """Why an allocation is suspended, resumed or recalled; its people read it."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class StatementLineOut(Schema):
+    """One transfer: its ``change`` to the allocation, the ``balance`` after it, and what used it."""
+
+    id: UUID
+    posting_id: UUID
+    reason: str
+    label: str
+    memo: str
+    effective_at: datetime
+    recorded_at: datetime
+    change: str
+    balance: str
+    usage: str | None
+
+
+class StatementOut(Paged):
+    """One page of a statement, oldest line first; ``opening`` and ``closing`` are those of the whole period."""
+
+    unit: str
+    since: datetime
+    until: datetime
+    opening: str
+    closing: str
+    items: list[StatementLineOut]
 
 
 class ResourceOut(Schema):
@@ -48,16 +100,17 @@ class ResourceOut(Schema):
     unit: str
     name_ko: str
     name_en: str
+    provider_ko: str
+    provider_en: str
+    location_ko: str
+    location_en: str
     is_example: bool
 
 
-class ResourceList(Schema):
+class ResourceList(Paged):
     """One page of the catalogue."""
 
     items: list[ResourceOut]
-    page: int
-    last: int
-    total: int
 
 
 class EntryOut(Schema):
@@ -81,13 +134,10 @@ class EntryOut(Schema):
     is_invented: bool
 
 
-class EntryList(Schema):
+class EntryList(Paged):
     """One page of the public catalogue."""
 
     items: list[EntryOut]
-    page: int
-    last: int
-    total: int
 
 
 def _both(label: Label) -> dict[str, str]:
@@ -133,57 +183,172 @@ def _out(view: AllocationView) -> AllocationOut:
     )
 
 
-@router.get("/projects/{uuid:project_id}/allocations", response=AllocationList)
-def allocations(request: HttpRequest, project_id: UUID) -> AllocationList:
-    """The allocations of a project with what is left."""
+def _resource(view: ResourceView) -> ResourceOut:
+    return ResourceOut(
+        code=view.code,
+        category=str(view.category),
+        unit=view.unit,
+        name_ko=view.label.ko,
+        name_en=view.label.en,
+        provider_ko=view.provider.ko,
+        provider_en=view.provider.en,
+        location_ko=view.location.ko,
+        location_en=view.location.en,
+        is_example=view.is_example,
+    )
+
+
+@router.get(
+    "/projects/{uuid:project_id}/allocations",
+    response={200: AllocationList, **refusals(404)},
+    summary="A project's allocations",
+)
+def list_allocations(request: HttpRequest, project_id: UUID, page: PageNumber = 1) -> AllocationList:
+    """With what is left, oldest first. The project's people and the operator may."""
     accounts.project(actor=accounts.actor_of(request), project_id=project_id)
     found = queries.allocations(project_ids=[project_id])[project_id]
-    return AllocationList(items=[_out(view) for view in found])
+    return paged(AllocationList, page_of_items(found, page), _out)
 
 
-@router.get("/allocations/{uuid:allocation_id}", response=AllocationOut)
-def allocation(request: HttpRequest, allocation_id: UUID) -> AllocationOut:
-    """One allocation."""
+@router.post(
+    "/projects/{uuid:project_id}/allocations",
+    response={201: AllocationOut, **refusals(404, 409)},
+    summary="Grant an allocation",
+)
+def grant_allocation(request: HttpRequest, project_id: UUID, body: AllocationIn) -> Status[AllocationOut]:
+    """Staff may. The same ``id`` with the same content again changes nothing, with other content it is a 409."""
+    actor = accounts.actor_of(request)
+    accounts.project(actor=actor, project_id=project_id)
+    made = services.grant(
+        actor=actor,
+        id=body.id,
+        project_id=project_id,
+        resource_code=body.resource_code,
+        amount=body.amount,
+        starts_at=body.starts_at,
+        ends_at=body.ends_at,
+        origin=Origin(kind="staff", id=str(body.id), label=body.reason),
+    )
+    return Status(201, _out(made))
+
+
+@router.get(
+    "/allocations/{uuid:allocation_id}", response={200: AllocationOut, **refusals(404)}, summary="One allocation"
+)
+def get_allocation(request: HttpRequest, allocation_id: UUID) -> AllocationOut:
+    """With what is left. The project's people and the operator may; to anybody else it does not exist."""
     return _out(queries.allocation(actor=accounts.actor_of(request), allocation_id=allocation_id))
 
 
-@router.get("/resources", response=ResourceList)
-def resources(request: HttpRequest, page: int = 1) -> ResourceList:
-    """One page of the catalogue."""
+@router.get(
+    "/allocations/{uuid:allocation_id}/statement",
+    response={200: StatementOut, **refusals(404)},
+    summary="An allocation's statement",
+)
+def get_statement(
+    request: HttpRequest,
+    allocation_id: UUID,
+    since: Day | None = None,
+    until: Day | None = None,
+    page: PageNumber = 1,
+) -> StatementOut:
+    """Every change over whole days, the last 90 unless said otherwise. Who may see the allocation may."""
+    actor = accounts.actor_of(request)
+    view = queries.allocation(actor=actor, allocation_id=allocation_id)
+    first, end = period(since, until)
+    found = queries.statement(
+        actor=actor, project_id=view.project_id, allocation_id=view.id, since=first, until=end, page=page
+    )
+    used = queries.usage_of_postings(line.posting_id for line in found.lines)
+    keys = {posting: usage.source_key for posting, usage in used.items()}
+    return StatementOut(
+        unit=found.unit,
+        since=found.since,
+        until=found.until,
+        opening=str(found.opening),
+        closing=str(found.closing),
+        items=[_line(line, keys.get(line.posting_id)) for line in found.lines],
+        page=found.number,
+        last=found.last,
+        total=found.total,
+    )
+
+
+def _line(line: StatementLine, usage: str | None) -> StatementLineOut:
+    return StatementLineOut(
+        id=line.transfer_id,
+        posting_id=line.posting_id,
+        reason=str(line.reason),
+        label=render_text(line.reason.label),
+        memo=line.memo,
+        effective_at=line.effective_at,
+        recorded_at=line.recorded_at,
+        change=str(line.change),
+        balance=str(line.balance),
+        usage=usage,
+    )
+
+
+@router.post(
+    "/allocations/{uuid:allocation_id}/suspend",
+    response={200: AllocationOut, **refusals(404, 409)},
+    summary="Suspend an allocation",
+)
+def suspend_allocation(request: HttpRequest, allocation_id: UUID, body: MoveIn) -> AllocationOut:
+    """Staff may: nothing new starts from it, what runs goes on. 409 unless it is active."""
+    actor = accounts.actor_of(request)
+    services.suspend(actor=actor, allocation_id=allocation_id, reason=body.reason)
+    return _out(queries.allocation(actor=actor, allocation_id=allocation_id))
+
+
+@router.post(
+    "/allocations/{uuid:allocation_id}/resume",
+    response={200: AllocationOut, **refusals(404, 409)},
+    summary="Resume an allocation",
+)
+def resume_allocation(request: HttpRequest, allocation_id: UUID, body: MoveIn) -> AllocationOut:
+    """Staff may: new work starts again. 409 unless it is suspended."""
+    actor = accounts.actor_of(request)
+    services.resume(actor=actor, allocation_id=allocation_id, reason=body.reason)
+    return _out(queries.allocation(actor=actor, allocation_id=allocation_id))
+
+
+@router.post(
+    "/allocations/{uuid:allocation_id}/recall",
+    response={200: AllocationOut, **refusals(404, 409)},
+    summary="Recall an allocation",
+)
+def recall_allocation(request: HttpRequest, allocation_id: UUID, body: MoveIn) -> AllocationOut:
+    """Staff may: the free rest goes back at once, what is held when its work ends. 409 when it has ended."""
+    actor = accounts.actor_of(request)
+    services.recall(actor=actor, allocation_id=allocation_id, reason=body.reason)
+    return _out(queries.allocation(actor=actor, allocation_id=allocation_id))
+
+
+@router.get("/resources", response=ResourceList, summary="The catalogue")
+def list_resources(request: HttpRequest, page: PageNumber = 1) -> ResourceList:
+    """By category and name. Anybody signed in may."""
     accounts.require(actor=accounts.actor_of(request), verb="resources.view_catalogue", thing=accounts.PORTAL)
-    found = catalogue.entries(CatalogueFilter(), page)
-    items = [
-        ResourceOut(
-            code=view.code,
-            category=str(view.category),
-            unit=view.unit,
-            name_ko=view.label.ko,
-            name_en=view.label.en,
-            is_example=view.is_example,
-        )
-        for view in found.items
-    ]
-    return ResourceList(items=items, page=found.number, last=found.last, total=found.total)
+    return paged(ResourceList, catalogue.entries(CatalogueFilter(), page), _resource)
 
 
-@router.get("/catalogue", response=EntryList, auth=None)
-def entries(
+@router.get("/catalogue", response=EntryList, auth=None, summary="The public catalogue")
+def list_catalogue(
     request: HttpRequest,
     category: Category | None = None,
     centre: str = "",
     sector: Sector | None = None,
     q: str = "",
-    page: int = 1,
+    page: PageNumber = 1,
 ) -> EntryList:
-    """One page of the public catalogue, by category and name; the filters are those of the page."""
+    """By category and name; the filters are those of the page. Open to everybody."""
     wanted = CatalogueFilter(category, centre.replace("\0", "")[:48], sector, q.replace("\0", ""))
-    found = catalogue.entries(wanted, page)
-    return EntryList(
-        items=[_entry(one) for one in found.items], page=found.number, last=found.last, total=found.total
-    )
+    return paged(EntryList, catalogue.entries(wanted, page), _entry)
 
 
-@router.get("/catalogue/{slug:code}", response=EntryOut, auth=None)
-def entry(request: HttpRequest, code: str) -> EntryOut:
-    """One entry of the public catalogue."""
+@router.get(
+    "/catalogue/{slug:code}", response={200: EntryOut, **refusals(404)}, auth=None, summary="One catalogue entry"
+)
+def get_catalogue_entry(request: HttpRequest, code: str) -> EntryOut:
+    """In both languages. Open to everybody."""
     return _entry(catalogue.entry(code))

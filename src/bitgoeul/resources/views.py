@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_date
-from django.utils.timezone import get_current_timezone, localdate, make_aware
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -21,29 +20,17 @@ from bitgoeul.ledger.facade import StatementLine
 from bitgoeul.web.facade import attachment, no_store, page_number, render_text
 
 from . import queries
+from .periods import YEARS, period
 from .sources import source_page
 from .types import AllocationView
 
-YEARS = (2000, 2200)  # beyond them a day later, or the same day in another zone, may not exist
 
-
-def _day(request: HttpRequest, name: str, default: datetime) -> datetime:
+def _day(request: HttpRequest, name: str) -> date | None:
     try:
         day = parse_date(request.GET.get(name, ""))
     except ValueError:
-        day = None
-    if day is None or not YEARS[0] <= day.year <= YEARS[1]:
-        return default
-    return make_aware(datetime(day.year, day.month, day.day), get_current_timezone())
-
-
-def _period(request: HttpRequest) -> tuple[datetime, datetime]:
-    """The period asked for, whole days; the last 90 days when none is."""
-    today = localdate()
-    midnight = make_aware(datetime(today.year, today.month, today.day), get_current_timezone())
-    since = _day(request, "since", midnight - timedelta(days=90))
-    last = _day(request, "until", midnight)
-    return since, max(last, since) + timedelta(days=1)
+        return None
+    return day if day and YEARS[0] <= day.year <= YEARS[1] else None
 
 
 def _chosen(request: HttpRequest, found: list[AllocationView]) -> AllocationView:
@@ -63,7 +50,7 @@ def statement(request: HttpRequest, project_id: UUID) -> HttpResponse:
     found = queries.allocations(project_ids=[project_id])[project_id]
     context: dict[str, object] = {"project": project, "allocations": found}
     if found:
-        chosen, (since, until) = _chosen(request, found), _period(request)
+        chosen, (since, until) = _chosen(request, found), period(_day(request, "since"), _day(request, "until"))
         if request.GET.get("format") == "xlsx":
             return _export(actor, chosen, since, until)
         shown = queries.statement(

@@ -108,7 +108,7 @@ class Client:
 
     def allocations(self, project: str) -> list[Mapping[str, Any]]:
         """The project's allocations; amounts as whole numbers."""
-        found = self.call("GET", f"/api/v1/projects/{project}/allocations")["items"]
+        found = self.rows(f"/api/v1/projects/{project}/allocations")
         names = ("granted", "used", "held", "available", "overrun")
         return [{**row, **{name: int(row[name]) for name in names}} for row in found]
 
@@ -129,7 +129,7 @@ class Client:
         versions = f"/api/v1/subjects/{subject['id']}/versions"
         digest = hashlib.sha256(data).hexdigest()
         known: Mapping[str, Any] | None = next(
-            (version for version in self.call("GET", versions) if version["digest"] == digest), None
+            (version for version in self.rows(versions) if version["digest"] == digest), None
         )
         if known is not None:
             return known
@@ -152,7 +152,7 @@ class Client:
 
         Whole numbers within the bounds of the protocol's own schema: what the platform itself will ask for.
         """
-        known = {row["code"]: row for row in self.call("GET", "/api/v1/protocols")}
+        known = {row["code"]: row for row in self.rows("/api/v1/protocols")}
         if protocol not in known:
             names = ", ".join(sorted(known)) or "none"
             remedy = Text(N_("Known here: {names}."), {"names": names})

@@ -11,11 +11,14 @@ from http import HTTPStatus
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.web.facade import refusal_json
 
 from . import metrics
 from .pages import errors
@@ -92,6 +95,32 @@ class RequestIdMiddleware:
         )
 
 
+class InterfaceLanguageMiddleware:
+    """Below /api/ the caller's Accept-Language alone decides; English without one.
+
+    A program that says nothing must get the same words whatever language the portal's pages start in.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer in that language."""
+        if request.path.startswith("/api/v"):
+            request.LANGUAGE_CODE = _asked_language(request)
+            translation.activate(request.LANGUAGE_CODE)
+        return self.get_response(request)
+
+
+def _asked_language(request: HttpRequest) -> str:
+    for code, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
+        try:
+            return translation.get_supported_language_variant(code)
+        except LookupError:
+            continue
+    return "en"
+
+
 class DomainErrorMiddleware:
     """Turn a refusal that no view has caught into the error page, or into JSON below /api/."""
 
@@ -112,5 +141,5 @@ class DomainErrorMiddleware:
         if not isinstance(error, DomainError):
             return None
         if request.path.startswith("/api/"):
-            return JsonResponse(error.to_json(), status=error.status)
+            return JsonResponse(refusal_json(error), status=error.status)
         return render(request, "site/error.html", {"error": error}, status=error.status)

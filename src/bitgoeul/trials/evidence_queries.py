@@ -14,7 +14,8 @@ from django.db.models.fields.json import KeyTextTransform
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.content import facade as content
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.errors import NotAllowed
+from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import Page, page_of
 
 from .evidence_types import EvidenceView, NoSuchEvidence, Visibility, VisibilityChange
@@ -142,6 +143,14 @@ def belongs(actor: accounts.Actor, view: EvidenceView) -> bool:
     """
     own = replace(thing(view), public=False)
     return accounts.may(actor=actor, verb="trials.view_evidence", thing=own).allowed
+
+
+def own_evidence(*, actor: accounts.Actor, digest: str) -> EvidenceView:
+    """The evidence for those it belongs to; NotAllowed for its other readers, NoSuchEvidence for all others."""
+    view = evidence(actor=actor, digest=digest)
+    if not belongs(actor, view):
+        raise NotAllowed(N_("Only people of the project or organisation may do this."))
+    return view
 
 
 def thing(view: EvidenceView) -> accounts.Thing:

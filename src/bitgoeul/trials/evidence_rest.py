@@ -1,21 +1,30 @@
-"""Evidence over REST: read it, its file, decide who sees it, invalidate it."""
+"""Evidence over REST: read it, its file and its history, decide who sees it, invalidate it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
+from ninja import Field, Router, Schema
+from pydantic import AwareDatetime
 
 from bitgoeul.accounts import facade as accounts
+from bitgoeul.kernel.errors import BadInput
+from bitgoeul.kernel.text import N_
+from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals, render_text
 
 from . import evidence as services
 from . import evidence_queries as queries
-from .evidence_types import Audience, EvidenceView, Visibility
+from .evidence_types import Audience, EvidenceView, Visibility, VisibilityChange
+from .evidence_words import centre_public_key
+from .ports import Outcome
+from .verify import verify_evidence
 
 router = Router(tags=["evidence"])
+LATEST_SHOWN = 20
 
 
 def _anybody(request: HttpRequest) -> accounts.Actor:
@@ -24,10 +33,13 @@ def _anybody(request: HttpRequest) -> accounts.Actor:
 
 
 ANYBODY = [*accounts.session_or_token, _anybody]
+# In the document: one may sign in and need not.
+OPTIONAL: dict[str, Any] = {"security": [{}]}
+JSON_FILE = {**OPTIONAL, "responses": {200: {"content": {"application/json": {"schema": {}}}}}}
 
 
 class EvidenceOut(Schema):
-    """One piece of evidence."""
+    """One piece of evidence; ``organisations``, whom it names, only for its own people and the operator."""
 
     digest: str
     trial_id: UUID
@@ -36,7 +48,7 @@ class EvidenceOut(Schema):
     protocol_name: str
     protocol_version: str
     attempt: int
-    verdict: str
+    verdict: Outcome
     visibility: Visibility
     embargo_until: datetime | None
     public: bool
@@ -51,75 +63,198 @@ class EvidenceOut(Schema):
     invalidated_at: datetime | None
     invalidated_because: str
 
-    @staticmethod
-    def resolve_organisations(view: EvidenceView) -> list[UUID]:
-        """Whom it names."""
-        return list(view.organisations)
 
-
-class EvidencePage(Schema):
-    """A page of evidence."""
+class EvidenceList(Paged):
+    """One page of evidence, newest first."""
 
     items: list[EvidenceOut]
-    page: int
-    last: int
-    total: int
 
 
-class AudienceIn(Schema):
-    """Who shall see it; ``seen_version`` guards against a change in between."""
+class ChangeOut(Schema):
+    """One decision about who sees it: what, by whom, when."""
+
+    version: int
+    visibility: Visibility
+    organisations: list[UUID]
+    embargo_until: datetime | None
+    decided_by: str
+    at: datetime
+
+
+class ChangeList(Paged):
+    """One page of decisions, the newest first."""
+
+    items: list[ChangeOut]
+
+
+class VerificationCheck(Schema):
+    """One check of an evidence file, in its order; the first that fails is the last."""
+
+    name: str
+    passed: bool
+    text: str
+
+
+class VerificationOut(Schema):
+    """What the checks of the kept file say against the centre's present key."""
+
+    valid: bool
+    keyid: str
+    checks: list[VerificationCheck]
+
+
+class AudienceOf(Schema):
+    """Who shall see it; organisations are named by id or by business registration number."""
 
     visibility: Visibility
-    organisations: list[UUID] = []
-    embargo_until: datetime | None = None
-    seen_version: int | None = None
+    organisations: list[UUID] = Field(default_factory=list, max_length=200)
+    registration_numbers: list[Annotated[str, Field(max_length=40)]] = Field(default_factory=list, max_length=200)
+    embargo_until: AwareDatetime | None = None
+
+    def audience(self) -> Audience:
+        """The same in the room's words; BadInput for a number that no organisation here has."""
+        named = (*self.organisations, *_by_number(self.registration_numbers))
+        return Audience(self.visibility, named, self.embargo_until)
+
+
+class AudienceIn(AudienceOf):
+    """Who shall see it from now on; ``seen_version`` guards against a change in between."""
+
+    seen_version: Annotated[int, Field(ge=0, le=WHOLE_MAX)] | None = None
 
 
 class InvalidationIn(Schema):
-    """Why it must no longer be relied on."""
+    """Why it must no longer be relied on; everybody who sees the evidence reads it."""
 
-    reason: str
+    reason: Annotated[str, Field(max_length=2000)]
 
 
-@router.get("/evidence", response=EvidencePage, summary="A project's evidence, newest first")
-def list_evidence(request: HttpRequest, project_id: UUID, page: int = 1) -> EvidencePage:
-    """The evidence of a project one may see."""
-    found = queries.project_evidence(actor=accounts.actor_of(request), project_id=project_id, page=page)
-    return EvidencePage(
-        items=[EvidenceOut.from_orm(one) for one in found.items],
-        page=found.number,
-        last=found.last,
-        total=found.total,
+def _by_number(texts: list[str]) -> list[UUID]:
+    numbers = {text: accounts.clean_registration_number(text) for text in texts}
+    found = accounts.organisations_by_number(numbers.values())
+    unknown = next((text for text, number in numbers.items() if number not in found), None)
+    if unknown is not None:
+        raise BadInput(
+            N_("No organisation here has the number {number}. Ask it to sign up first."),
+            field="registration_numbers",
+            number=unknown,
+        )
+    return [one.id for one in found.values()]
+
+
+def _evidence(view: EvidenceView) -> EvidenceOut:
+    values = {name: getattr(view, name) for name in EvidenceOut.model_fields if name != "organisations"}
+    return EvidenceOut(**values, organisations=list(view.organisations))
+
+
+def _change(view: VisibilityChange) -> ChangeOut:
+    return ChangeOut(
+        version=view.version,
+        visibility=view.visibility,
+        organisations=list(view.organisations),
+        embargo_until=view.embargo_until,
+        decided_by=view.actor,
+        at=view.at,
     )
 
 
-@router.get("/evidence/{digest}", response=EvidenceOut, auth=ANYBODY, summary="One piece of evidence")
-def get_evidence(request: HttpRequest, digest: str) -> EvidenceView:
-    """Public evidence needs no sign-in; private and unknown answer alike. Whom it names, its own people see."""
+@router.get("/evidence", response={200: EvidenceList, **refusals(404)}, summary="A project's evidence")
+def list_evidence(request: HttpRequest, project_id: UUID, page: PageNumber = 1) -> EvidenceList:
+    """Newest first. The project's people and the operator may."""
+    found = queries.project_evidence(actor=accounts.actor_of(request), project_id=project_id, page=page)
+    return paged(EvidenceList, found, _evidence)
+
+
+@router.get("/evidence/latest", response=EvidenceList, auth=None, summary="The newest public evidence")
+def list_latest_evidence(request: HttpRequest, page: PageNumber = 1) -> EvidenceList:
+    """The newest 20 that anybody may see and that are not invalidated. Open to everybody."""
+    found = [replace(view, organisations=()) for view in queries.latest_public(LATEST_SHOWN)]
+    return paged(EvidenceList, page_of_items(found, page), _evidence)
+
+
+@router.get(
+    "/evidence/{digest}",
+    response={200: EvidenceOut, **refusals(404)},
+    auth=ANYBODY,
+    summary="One piece of evidence",
+    openapi_extra=OPTIONAL,
+)
+def get_evidence(request: HttpRequest, digest: str) -> EvidenceOut:
+    """Public evidence needs no sign-in, named evidence its readers'; private and unknown answer alike."""
     actor = accounts.actor_of(request)
     view = queries.evidence(actor=actor, digest=digest)
-    return view if queries.belongs(actor, view) else replace(view, organisations=())
+    return _evidence(view if queries.belongs(actor, view) else replace(view, organisations=()))
 
 
-@router.get("/evidence/{digest}/file", auth=ANYBODY, summary="The evidence file", response={200: None})
+@router.get(
+    "/evidence/{digest}/file",
+    response={200: None, **refusals(404)},
+    auth=ANYBODY,
+    summary="The evidence file",
+    openapi_extra=JSON_FILE,
+)
 def get_evidence_file(request: HttpRequest, digest: str) -> HttpResponse:
-    """The file, byte for byte."""
+    """The file, byte for byte. Who may see the evidence may."""
     data = queries.evidence_file(actor=accounts.actor_of(request), digest=digest)
     return HttpResponse(data, content_type="application/json")
 
 
-@router.post("/evidence/{digest}/visibility", response=EvidenceOut, summary="Decide who sees it")
-def post_visibility(request: HttpRequest, digest: str, payload: AudienceIn) -> EvidenceView:
-    """Publish, name organisations, set an embargo or withdraw; the same decision again changes nothing."""
-    return services.change_visibility(
+@router.get(
+    "/evidence/{digest}/verification",
+    response={200: VerificationOut, **refusals(404)},
+    auth=ANYBODY,
+    summary="Check the kept file",
+    openapi_extra=OPTIONAL,
+)
+def verify_kept_evidence(request: HttpRequest, digest: str) -> VerificationOut:
+    """Every check of the file kept here against the centre's key. Who doubts the centre checks the file offline.
+
+    Who may see the evidence may.
+    """
+    data = queries.evidence_file(actor=accounts.actor_of(request), digest=digest)
+    key = centre_public_key()
+    done = verify_evidence(data, [key])
+    checks = [
+        VerificationCheck(name=one.name, passed=one.passed, text=render_text(one.text)) for one in done.checks
+    ]
+    return VerificationOut(valid=done.valid, keyid=key.keyid, checks=checks)
+
+
+@router.get(
+    "/evidence/{digest}/history",
+    response={200: ChangeList, **refusals(403, 404)},
+    summary="Who decided about who sees it",
+)
+def list_visibility_changes(request: HttpRequest, digest: str, page: PageNumber = 1) -> ChangeList:
+    """The newest 100 decisions. The project's people and the operator may, not its other readers."""
+    view = queries.own_evidence(actor=accounts.actor_of(request), digest=digest)
+    return paged(ChangeList, page_of_items(queries.visibility_history(view), page), _change)
+
+
+@router.post(
+    "/evidence/{digest}/visibility",
+    response={200: EvidenceOut, **refusals(404, 409)},
+    summary="Decide who sees it",
+)
+def change_visibility(request: HttpRequest, digest: str, body: AudienceIn) -> EvidenceOut:
+    """Publish, name organisations, set an embargo or withdraw; the same decision again changes nothing.
+
+    The project's owner and managers may. 409 when somebody decided after ``seen_version``.
+    """
+    view = services.change_visibility(
         actor=accounts.actor_of(request),
         digest=digest,
-        audience=Audience(payload.visibility, tuple(payload.organisations), payload.embargo_until),
-        seen_version=payload.seen_version,
+        audience=body.audience(),
+        seen_version=body.seen_version,
     )
+    return _evidence(view)
 
 
-@router.post("/evidence/{digest}/invalidation", response=EvidenceOut, summary="Invalidate it")
-def post_invalidation(request: HttpRequest, digest: str, payload: InvalidationIn) -> EvidenceView:
-    """State that it must no longer be relied on; it stays."""
-    return services.invalidate(actor=accounts.actor_of(request), digest=digest, reason=payload.reason)
+@router.post(
+    "/evidence/{digest}/invalidation",
+    response={200: EvidenceOut, **refusals(404, 409)},
+    summary="Invalidate it",
+)
+def invalidate_evidence(request: HttpRequest, digest: str, body: InvalidationIn) -> EvidenceOut:
+    """State that it must no longer be relied on; it stays. Staff and engineers may. Again changes nothing."""
+    return _evidence(services.invalidate(actor=accounts.actor_of(request), digest=digest, reason=body.reason))

@@ -80,6 +80,14 @@ def version(*, actor: accounts.Actor, version_id: UUID) -> SubjectVersionView:
     return _version_view(row)
 
 
+def version_to_read(*, actor: accounts.Actor, version_id: UUID) -> SubjectVersionView:
+    """One version for whom may get its file; NotFound also when ``actor`` may not see its subject."""
+    view = version(actor=actor, version_id=version_id)
+    thing = accounts.Thing(kind="subject", id=str(view.subject_id), project_id=view.project_id)
+    accounts.require(actor=actor, verb="trials.read_subject_file", thing=thing)
+    return view
+
+
 def project_versions(*, actor: accounts.Actor, project_id: UUID) -> Sequence[SubjectVersionView]:
     """All versions of a project's subjects for a choice, newest first; at most 200."""
     _require_project(actor, project_id)

@@ -26,9 +26,9 @@ from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number
 
 from . import board, present, queries, services
 from .forms import SubjectForm, TrialForm, VersionForm
-from .rest import read_upload
 from .statement import RECORD_BYTES_MAX
 from .states import TRIAL, UNFINISHED, TrialState
+from .subjects_rest import read_upload
 from .types import KIND_LABELS, Estimate, ProtocolView, SubjectVersionView, TrialView
 
 HIDDEN = frozenset({403, 404})

@@ -5,17 +5,26 @@ from __future__ import annotations
 from .downloads import attachment
 from .forms import PortalForm, add_error
 from .fragments import is_fragment, no_store
-from .pages import Page, page_number, page_of
+from .pages import Page, page_number, page_of, page_of_items
+from .rest import WHOLE_MAX, Paged, PageNumber, RefusalOut, paged, refusal_json, refusals
 from .texts import render_text
 
 __all__ = [
+    "WHOLE_MAX",
     "Page",
+    "PageNumber",
+    "Paged",
     "PortalForm",
+    "RefusalOut",
     "add_error",
     "attachment",
     "is_fragment",
     "no_store",
     "page_number",
     "page_of",
+    "page_of_items",
+    "paged",
+    "refusal_json",
+    "refusals",
     "render_text",
 ]

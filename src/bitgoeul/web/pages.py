@@ -58,3 +58,10 @@ def page_of(queryset: QuerySet[Any, T], number: int = 1, per_page: int = PER_PAG
     number = min(max(1, number), max(1, -(-total // per_page)))
     start = (number - 1) * per_page
     return Page(list(queryset[start : start + per_page]), number, per_page, total)
+
+
+def page_of_items(items: Sequence[T], number: int = 1, per_page: int = PER_PAGE) -> Page[T]:
+    """Page ``number`` of what is at hand already; a number past the end gives the last page."""
+    number = min(max(1, number), max(1, -(-len(items) // per_page)))
+    start = (number - 1) * per_page
+    return Page(items[start : start + per_page], number, per_page, len(items))

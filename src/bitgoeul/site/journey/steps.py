@@ -398,7 +398,7 @@ class Journey:
         shown: dict[str, int] = {}
 
         def agree() -> bool:
-            rows = self.api.call("GET", "/api/v1/figures")
+            rows = list(self.api.rows("/api/v1/figures"))
             told.clear()
             told.update({row["code"]: row["verified"]["value"] for row in rows if row["verified"]})
             shown.clear()
@@ -415,7 +415,7 @@ class Journey:
 
     def _figures_with(self, digest: str) -> list[str]:
         """The codes of the figures that name this evidence among their claims."""
-        rows = self.api.call("GET", "/api/v1/figures")
+        rows = list(self.api.rows("/api/v1/figures"))
         return [row["code"] for row in rows if row["verified"] and self._claimed(row["code"], digest)]
 
     def _claimed(self, code: str, digest: str) -> bool:

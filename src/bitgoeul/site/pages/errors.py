@@ -70,12 +70,18 @@ WORDS = {
 }
 
 
+BROKEN = Words(
+    N_("The portal made a mistake"),
+    N_("A fault of ours ended this request."),
+    N_("Try again in a minute; tell us the request id if it goes on."),
+)
+
+
 def page(request: HttpRequest, status: int) -> HttpResponse:
     """The error page of one status; JSON for a caller below /api/."""
     words = WORDS[status]
     if request.path.startswith("/api/"):
-        body = {"code": f"http_{status}", "message": words.heading, "detail": {"remedy": words.remedy}}
-        return HttpResponse(json.dumps(body), content_type="application/json", status=status)
+        return _refusal(status, gettext(words.heading), gettext(words.remedy))
     context = {
         "heading": gettext(words.heading),
         "reason": gettext(words.reason),
@@ -83,6 +89,11 @@ def page(request: HttpRequest, status: int) -> HttpResponse:
         "request_id": audit.request_id(),
     }
     return render(request, "site/error.html", context, status=status)
+
+
+def _refusal(status: int, message: str, remedy: str) -> HttpResponse:
+    body = {"code": f"http_{status}", "message": message, "detail": {"remedy": remedy}}
+    return HttpResponse(json.dumps(body), content_type="application/json", status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -106,6 +117,8 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a page that needs neither session nor database, in both languages."""
+    """500: a page that needs neither session nor database, in both languages; JSON for a caller below /api/."""
+    if request.path.startswith("/api/"):
+        return _refusal(500, gettext(BROKEN.heading), gettext(BROKEN.remedy))
     html = render_to_string("site/500.html", {"request_id": audit.request_id()})
     return HttpResponse(html, status=500)
