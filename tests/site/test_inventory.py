@@ -13,6 +13,8 @@ from bitgoeul.site.rest import api
 SIGN_IN = "signing in is a person's own act in a browser; a program has a token"
 EXAMPLE = "only of an example on this very machine"
 
+IN_PERSON = "asks a person's own second factor in a browser, so that no stolen token can do it"
+
 # Each address by its name: operation ids, or the reason why a program needs none.
 ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "accounts:account": ("get_me", "change_account", "list_organisations", "list_tokens"),
@@ -30,6 +32,14 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "compute:fleet": ("get_fleet", "list_queue"),
     "compute:nodes": ("list_nodes",),
     "compute:nodes_xlsx": ("list_nodes",),
+    "accounts:elevate": IN_PERSON,
+    "accounts:elevation_end": IN_PERSON,
+    "accounts:sign_in_end": IN_PERSON,
+    "accounts:sign_ins_end": IN_PERSON,
+    "accounts:operators": IN_PERSON,
+    "accounts:operator_revoke": IN_PERSON,
+    "accounts:end_access": IN_PERSON,
+    "accounts:elevations": IN_PERSON,
     "compute:jobs": ("list_jobs",),
     "compute:job_new": ("submit_job", "list_allocations"),
     "compute:job_price": ("estimate_job",),
