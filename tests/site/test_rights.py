@@ -176,7 +176,7 @@ POSTS = """
 NOBODYS, UNSEEN = UUID(int=7), "5" * 64
 # Operations whose rights are not held to a table yet.
 UNASKED = ("jobs", "organisations", "projects/<uuidstr:project_id>/members", "allocations/", "board", "catalogue")
-UNASKED += ("subjects/", "versions/", "trials/", "evidence/")
+UNASKED += ("fleet/", "subjects/", "versions/", "trials/", "evidence/")
 KEPT = ("figure", "company", "protocol", "digest", "version", "public", "call", "question")
 ELSEWHERE = ("bitgoeul.compute", "bitgoeul.site", "allauth.", "django.", "ninja.openapi", "functools")
 # What Ara made public names her chip.
