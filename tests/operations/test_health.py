@@ -112,7 +112,7 @@ def test_a_restart_before_the_migration_is_refused_and_nothing_stops(installatio
     assert (
         "Nothing was restarted: the new code does not start. The database is older than this code" in done.stderr
     )
-    assert "bitgoeul migrate" in done.stderr
+    assert "bitgoeul upgrade" in done.stderr
     assert installation.child("web") == web
 
 

@@ -92,6 +92,11 @@ def load_example(actor: Actor, directory: Path) -> Mapping[str, int]:
     return {"people": len(data["people"]), "organisations": len(data["organisations"])}
 
 
+def example_people() -> int:
+    """How many example people have an account here; one query."""
+    return User.objects.filter(is_example=True).count()
+
+
 def named_people() -> list[NamedPerson]:
     """The example people of this installation, in the order of the data."""
     present = set(User.objects.filter(is_example=True, is_active=True).values_list("pk", flat=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .authority import may, register_verb, require, scopes, verbs
 from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
-from .example import NamedPerson, example_id, load_example, named_people
+from .example import NamedPerson, example_id, example_people, load_example, named_people
 from .queries import (
     actor_for,
     members,
@@ -93,6 +93,7 @@ __all__ = [
     "create_project",
     "create_user",
     "example_id",
+    "example_people",
     "example_sign_in_open",
     "hand_over_project",
     "issue_token",

@@ -58,6 +58,17 @@ def verify_blob(digest: str) -> None:
         raise Damaged(detail={"digest": digest})
 
 
+def absent() -> list[str]:
+    """The digests of contents whose file is missing or of another size; reads no file."""
+    place = store().place_of
+    rows = Blob.objects.order_by("digest").values_list("digest", "size").iterator()
+    return [digest for digest, size in rows if not _is_there(place(digest), size)]
+
+
+def _is_there(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
 def verify() -> Report:
     """Hash every content again and report what is damaged or gone; it reads all of the storage."""
     findings, count = [], 0

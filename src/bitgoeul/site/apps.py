@@ -12,7 +12,8 @@ class SiteConfig(AppConfig):
     label = "site"
 
     def ready(self) -> None:
-        """Subscribe the handlers of outbox topics."""
-        from . import wiring
+        """Subscribe the handlers of outbox topics, and register the checks for production."""
+        from . import deploy_checks, wiring
 
         wiring.connect()
+        deploy_checks.connect()

@@ -74,6 +74,9 @@ class Env(BaseSettings):
         default="",
         description="Proxies whose X-Forwarded-For and -Proto are believed: addresses or networks, with commas.",
     )
+    hsts_days: int = Field(
+        default=0, ge=0, le=730, description="For how many days browsers shall come by TLS alone; in production."
+    )
     metrics_token: str = Field(
         default="", description="Who sends it may read /metrics; from this machine alone when empty."
     )
@@ -174,6 +177,16 @@ def load_env() -> Env:
         lines = [_fault(tuple(each["loc"]), each["msg"]) for each in error.errors()]
         print("bitgoeul: the settings cannot be used", *lines, sep="\n  ", file=sys.stderr)
         raise SystemExit(2) from error
+
+
+def refuse_half_restored(home: Path) -> None:
+    """End the process on a home that a restore left half-way; whatever stands there is not whole."""
+    if (home / ".restore").is_dir():
+        print(
+            f"bitgoeul: a restore into {home} was cut short.",
+            "Run the same bitgoeul restore again: it begins anew.", sep="\n", file=sys.stderr,
+        )  # fmt: skip
+        raise SystemExit(2)
 
 
 def kept_secret_key(home: Path) -> str:

@@ -21,6 +21,7 @@ class Schema:
 
     missing: tuple[str, ...]
     unknown: tuple[str, ...]
+    applied: int
 
     @property
     def fault(self) -> str:
@@ -36,7 +37,7 @@ class Schema:
         """What to do about it."""
         if self.unknown:
             return "Run the newer code again, or restore the backup that was made before the upgrade."
-        return "Run: bitgoeul migrate"
+        return "Run: bitgoeul upgrade --backup FILE"
 
 
 def _some(names: tuple[str, ...]) -> str:
@@ -61,7 +62,7 @@ def schema() -> Schema:
     ours = {label for label, _name in disk}
     missing = sorted(set(disk) - applied - squashed - replaced)
     unknown = sorted(key for key in applied - set(disk) - replaced if key[0] in ours)
-    return Schema(tuple(map(".".join, missing)), tuple(map(".".join, unknown)))
+    return Schema(tuple(map(".".join, missing)), tuple(map(".".join, unknown)), len(applied))
 
 
 def require_current(process: str) -> None:

@@ -12,7 +12,7 @@ from bitgoeul.accounts import allauth_settings
 
 from . import logs
 from .database import django_database
-from .env import kept_secret_key, load_env, networks
+from .env import kept_secret_key, load_env, networks, refuse_half_restored
 
 django_stubs_ext.monkeypatch()
 
@@ -21,12 +21,14 @@ HOME: Path = ENV.home
 SITE = Path(__file__).resolve().parent
 ROOMS = ["accounts", "audit", "compute", "content", "ledger", "outcomes", "programmes", "resources", "trials"]
 
+refuse_half_restored(HOME)
 PRODUCTION = ENV.mode == "production"
 DEBUG = False
 SECRET_KEY = ENV.secret_key or kept_secret_key(HOME)
 (HOME / "static").mkdir(parents=True, exist_ok=True)
 ALLOWED_HOSTS = [host.strip() for host in ENV.allowed_hosts.split(",") if host.strip()]
 PUBLIC_URL = ENV.public_url or f"http://localhost:{ENV.port}"
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PRODUCTION else []
 
 INSTALLED_APPS = [
     "bitgoeul.site.apps.SiteConfig",
@@ -147,6 +149,7 @@ IDLE, IDLE_OPERATOR = timedelta(minutes=ENV.idle_minutes), timedelta(minutes=ENV
 SECOND_FACTOR_FOR_OPERATORS = ENV.second_factor == "required"
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # ProxyMiddleware has set REMOTE_ADDR
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SECURE_HSTS_SECONDS = ENV.hsts_days * 24 * 3600 if PRODUCTION else 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -17,7 +17,7 @@ from bitgoeul.kernel.text import N_, Text
 
 from .models.evidence import Evidence, EvidenceLog
 from .statement import FILE_BYTES_MAX, GENESIS, LogPosition
-from .verify import verify_evidence
+from .verify import Verification, verify_evidence
 
 CHAIN = "evidence"
 
@@ -67,6 +67,14 @@ def verify_log() -> Report:
         *_head_findings(),
     ]
     return Report(findings, {"evidence": Evidence.objects.count(), "log_positions": EvidenceLog.objects.count()})
+
+
+def check_newest() -> tuple[str, Verification] | None:
+    """Check the newest evidence as an outsider would, from its file and the public keys; None before the first."""
+    digest = EvidenceLog.objects.order_by("-sequence").values_list("evidence__digest", flat=True).first()
+    if digest is None:
+        return None
+    return digest, verify_evidence(content.read(digest, max_bytes=FILE_BYTES_MAX), trusted_keys())
 
 
 def _position_findings() -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .board import stage_board, subject_standing
 from .evidence import change_visibility, invalidate, issue_evidence, publish, withdraw
-from .evidence_log import verify_log
+from .evidence_log import check_newest, verify_log
 from .evidence_queries import (
     evidence,
     evidence_file,
@@ -86,6 +86,7 @@ __all__ = [
     "add_version",
     "attempts_of",
     "change_visibility",
+    "check_newest",
     "create_subject",
     "estimate",
     "evidence",

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .django_side import use_django, use_django_patiently
 from .output import FINDINGS, Out, bad_input, json_option
 
 if TYPE_CHECKING:
     from bitgoeul.audit.types import Report
 
 RESTART_SECONDS_MAX = 120.0
-
-
-def use_django() -> None:
-    """Load settings and rooms; only commands that need the database do."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
-    import django
-
-    django.setup()
 
 
 def refuse_other_schema(what: str) -> None:
@@ -33,14 +27,14 @@ def refuse_other_schema(what: str) -> None:
     require_current(what)
 
 
-def use_django_patiently() -> None:
-    """As ``use_django``, without the limits that pages and loops have on a PostgreSQL server."""
-    use_django()
-    from django.db import connection
-
-    from bitgoeul.site.database import be_patient
-
-    be_patient(connection.settings_dict)
+def refuse_unfit_for_public() -> None:
+    """In production nothing starts while `check --deploy`, a process of its own, finds an error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bitgoeul.site.cli", "check", "--deploy"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise bad_input(f"Not started: this installation is not fit for the public.\n{done.stdout}{done.stderr}")
 
 
 @click.command()
@@ -57,6 +51,8 @@ def up(port: int | None, first_journey: bool, lock_fd: int | None, listen_fd: in
     from bitgoeul.site.journey import closing_lines, command_line, has_run, read_result
 
     env = load_env()
+    if env.mode == "production" and lock_fd is None:
+        refuse_unfit_for_public()
     tree = supervisor.Supervisor(env.home, env.host, env.port if port is None else port)
     tree.lock, tree.listening = lock_fd, listen_fd
     if has_run(env.home):
@@ -116,6 +112,35 @@ def restart() -> None:
             return
         time.sleep(0.2)
     raise bad_input(f"Not ready again after {RESTART_SECONDS_MAX:g} s; the terminal of ./run says why.")
+
+
+@click.command()
+@click.option("--deploy", "for_public", is_flag=True, help="Also what an installation for the public must hold.")
+@json_option
+def check(for_public: bool, as_json: bool) -> None:
+    """Check code and settings; exit 1 on an error. With --deploy, development secrets and settings are errors."""
+    use_django()
+    from django.core import checks as django_checks
+
+    from bitgoeul.site.deploy_checks import examine
+
+    out = Out(as_json)
+    found = examine() if for_public else django_checks.run_checks()
+    for message in found:
+        kind = "ERROR" if message.is_serious() else "warn "
+        data = {
+            "id": message.id,
+            "error": message.is_serious(),
+            "text": str(message.msg),
+            "remedy": message.hint or "",
+        }
+        out.row(
+            data, f"{kind}  {message.id}: {message.msg}" + (f"\n       {message.hint}" if message.hint else "")
+        )
+    wrong = sum(message.is_serious() for message in found)
+    out.row({"check": "deploy" if for_public else "code", "ok": not wrong, "errors": wrong},
+            f"{wrong} error(s), {len(found) - wrong} warning(s)")  # fmt: skip
+    raise click.exceptions.Exit(FINDINGS if wrong else 0)
 
 
 @click.command()
@@ -216,4 +241,4 @@ def _tell(report: Report, name: str, as_json: bool) -> None:
     raise click.exceptions.Exit(0 if report.ok else FINDINGS)
 
 
-COMMANDS = (up, journey, restart, doctor, migrate, example, ledger, audit)
+COMMANDS = (up, journey, restart, check, doctor, migrate, example, ledger, audit)
