@@ -12,6 +12,8 @@ from typing import Any
 
 import psycopg
 
+from bitgoeul.site.database import parse_url
+
 SECONDS_MAX = 4 * 3600
 PARAMETERS = {
     "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE",
@@ -68,10 +70,17 @@ def run(arguments: list[str], parameters: Mapping[str, Any]) -> None:
         raise ServerTrouble(f"{Path(arguments[0]).name} failed:\n{last}")
 
 
+def parameters_of(url: str) -> dict[str, Any]:
+    """The connection that the settings ask for, TLS included."""
+    found = parse_url(url)
+    named = {"host": found.host, "port": found.port, "user": found.user, "password": found.password}
+    return {**named, "dbname": found.name, **found.tls}
+
+
 def connect(url: str) -> psycopg.Connection[Any]:
     """A connection of our own; ServerTrouble when the server does not answer."""
     try:
-        return psycopg.connect(url, connect_timeout=20, autocommit=True)
+        return psycopg.connect(**parameters_of(url), connect_timeout=20, autocommit=True)
     except psycopg.OperationalError as error:
         raise ServerTrouble(f"The database server does not answer: {error}\nSee BITGOEUL_DATABASE_URL.") from error
 
@@ -92,7 +101,7 @@ def load(url: str, dump: Path) -> None:
     with connect(url) as connection:
         program = tool("pg_restore", major_of(connection))
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-    parameters = psycopg.conninfo.conninfo_to_dict(url)
+    parameters = parameters_of(url)
     run([program, *options, "--dbname", str(parameters["dbname"]), str(dump)], parameters)
 
 
