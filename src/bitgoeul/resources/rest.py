@@ -69,8 +69,8 @@ class MoveIn(Schema):
 class StatementLineOut(Schema):
     """One transfer: its ``change`` to the allocation, the ``balance`` after it, and what used it."""
 
-    id: UUID
     posting_id: UUID
+    line: int
     reason: str
     label: str
     memo: str
@@ -276,8 +276,8 @@ def get_statement(
 
 def _line(line: StatementLine, usage: str | None) -> StatementLineOut:
     return StatementLineOut(
-        id=line.transfer_id,
         posting_id=line.posting_id,
+        line=line.line,
         reason=str(line.reason),
         label=render_text(line.reason.label),
         memo=line.memo,
