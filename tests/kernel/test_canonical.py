@@ -4,6 +4,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,12 +14,19 @@ from bitgoeul.kernel.canonical import (
     UnreadableJson,
     canonical_bytes,
     digest,
+    digest_checked,
     loads_strict,
     sha256_hex,
 )
 
 scalars = st.none() | st.booleans() | st.integers(-INTEGER_MAX, INTEGER_MAX) | st.text()
 values = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
+
+
+@given(values)
+def test_the_fast_encoder_spells_what_the_reference_does(value) -> None:
+    assert canonical_bytes(value) == rfc8785.dumps(value)
+    assert digest_checked(value) == digest(value)
 
 
 class Colour(StrEnum):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.db import models
 
-from bitgoeul.kernel.canonical import digest
+from bitgoeul.kernel.canonical import digest_checked
 from bitgoeul.kernel.clock import now, rfc3339
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.machine import Machine
@@ -66,7 +66,7 @@ class Event(AppendOnlyModel):
 
     def digest(self) -> str:
         """SHA-256 of the event's canonical form: what the chain holds."""
-        return digest(
+        return digest_checked(
             {
                 "id": str(self.id),
                 "at": rfc3339(self.at),

@@ -47,16 +47,16 @@ def claim(limit: int) -> list[Message]:
     """Lease up to ``limit`` open messages; of two dispatchers only one gets a message."""
     moment = now()
     free = Q(lease_until=None) | Q(lease_until__lt=moment)
-    ready = Message.objects.filter(free, done_at=None, available_at__lte=moment)
-    ids = list(ready.order_by("available_at", "id").values_list("pk", flat=True)[:limit])
-    won = []
-    for pk in ids:
-        leased = Message.objects.filter(free, pk=pk, done_at=None).update(
-            lease_owner=_owner(), lease_until=moment + LEASE
-        )
-        if leased:
-            won.append(pk)
-    return list(Message.objects.filter(pk__in=won).order_by("available_at", "id"))
+    ready = Message.objects.filter(free, done_at=None, available_at__lte=moment).order_by("available_at", "id")
+    if not ready.exists():
+        return []  # before any lock: on SQLite every transaction is one that writes
+    with transaction.atomic():
+        if connection.features.has_select_for_update_skip_locked:
+            ready = ready.select_for_update(skip_locked=True)
+        won = list(ready[:limit])
+        mine = {"lease_owner": _owner(), "lease_until": moment + LEASE}
+        Message.objects.filter(pk__in=[message.pk for message in won]).update(**mine)
+    return won
 
 
 def dispatch_once(limit: int = 20) -> int:

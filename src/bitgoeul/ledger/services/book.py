@@ -48,8 +48,9 @@ from ..types import PostingView, Reason, TransferView
 P = ParamSpec("P")
 R = TypeVar("R")
 CHUNK = 500
-# Bounds an event to about 100 kB.
-EVENT_POSTINGS_MAX = 1_000
+ROWS = 2_000
+# Bounds an event to about 25 kB.
+EVENT_POSTINGS_MAX = 250
 
 
 def atomic_once_more(service: Callable[P, R]) -> Callable[P, R]:
@@ -248,7 +249,7 @@ def write_postings(
     What they change is added to ``changes``; the caller then lets the database decide by ``apply``.
     """
     views: list[PostingView] = []
-    for chunk in chunks(drafts, EVENT_POSTINGS_MAX):
+    for chunk in chunks(drafts, ROWS):
         for draft in chunk:
             same_unit(facts.units, draft.entries)
             for debit, credit, amount, _ in draft.entries:
@@ -258,18 +259,30 @@ def write_postings(
 
 
 def _write(drafts: Sequence[Draft], *, actor: str, recorded_at: datetime) -> list[PostingView]:
-    batch = new_id() if len(drafts) > 1 else None
     views = [_view(draft, actor, recorded_at) for draft in drafts]
-    insert_rows(Posting, POSTING, list(_posting_rows(drafts, views, batch)))
+    rows: list[tuple[str | None, ...]] = []
+    events: list[audit.EventDraft] = []
+    digests = [draft.request_digest for draft in drafts]
+    for start in range(0, len(views), EVENT_POSTINGS_MAX):
+        end = start + EVENT_POSTINGS_MAX
+        event, batch = _covering(views[start:end], actor)
+        events.append(event)
+        rows += _posting_rows(views[start:end], digests[start:end], batch)
+    insert_rows(Posting, POSTING, rows)
     insert_rows(Transfer, TRANSFER, list(_transfer_rows(views)))
-    if batch is None:
+    audit.record_many(events)
+    return views
+
+
+def _covering(views: Sequence[PostingView], actor: str) -> tuple[audit.EventDraft, UUID | None]:
+    """The audit event that covers the postings, and the id of their batch when there is more than one."""
+    if len(views) == 1:
         (view,) = views
         said = {"digest": view.digest, "transfers": len(view.transfers), "layout": LAYOUT}
-        audit.record(verb=POST, subject_kind="posting", subject_id=str(view.id), actor=actor, after=said)
-    else:
-        said = {"digests": batch_text(views), "postings": len(views), "layout": LAYOUT}
-        audit.record(verb=POST_BATCH, subject_kind="posting_batch", subject_id=str(batch), actor=actor, after=said)
-    return views
+        return audit.EventDraft(POST, "posting", str(view.id), actor, after=said), None
+    batch = new_id()
+    said = {"digests": batch_text(views), "postings": len(views), "layout": LAYOUT}
+    return audit.EventDraft(POST_BATCH, "posting_batch", str(batch), actor, after=said), batch
 
 
 def batch_text(views: Iterable[PostingView]) -> str:
@@ -291,12 +304,12 @@ def _view(draft: Draft, actor: str, recorded_at: datetime) -> PostingView:
 
 
 def _posting_rows(
-    drafts: Sequence[Draft], views: Sequence[PostingView], batch: UUID | None
+    views: Sequence[PostingView], digests: Sequence[str], batch: UUID | None
 ) -> Iterator[tuple[str | None, ...]]:
     covered = batch.hex if batch else None
-    for draft, (id, effective_at, recorded_at, actor, memo, digest, _) in zip(drafts, views, strict=True):
+    for (id, effective_at, recorded_at, actor, memo, digest, _), asked in zip(views, digests, strict=True):
         times = stored_time(effective_at), stored_time(recorded_at)
-        yield (id.hex, covered, *times, actor, memo, draft.request_digest, digest)
+        yield (id.hex, covered, *times, actor, memo, asked, digest)
 
 
 def _transfer_rows(views: Iterable[PostingView]) -> Iterator[tuple[str | int, ...]]:
