@@ -52,7 +52,7 @@ def plain(value: Any) -> Any:
     raise TypeError(f"an event cannot hold a {type(value).__name__}")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record(
     *,
     verb: str,
@@ -85,7 +85,7 @@ def record(
     return event
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record_many(drafts: Sequence[EventDraft]) -> None:
     """Insert many events without personal values in the caller's transaction, in two statements."""
     asked_by = request.request_id()

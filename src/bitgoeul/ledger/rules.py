@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,10 +12,10 @@ from uuid import UUID
 
 from bitgoeul.kernel import canonical, clock
 from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached, NotFound
-from bitgoeul.kernel.quantity import check_amount
+from bitgoeul.kernel.quantity import MAX_AMOUNT, check_amount
 from bitgoeul.kernel.text import N_
 
-from .types import PostingRequest, PostingView, Reason, SettleRequest, TransferLine
+from .types import PostingRequest, PostingView, Reason, SettleRequest, TransferView
 
 MEMO_LIMIT = 200
 LINES_LIMIT = 1_000
@@ -91,8 +91,16 @@ def split_return(*, amount: int, overrun: int) -> tuple[int, int]:
 
 @dataclass(slots=True)
 class Change:
-    """What one transaction adds to an account's columns; ``held`` and ``overrun`` may be negative."""
+    """What one transaction adds to an account's columns; ``held`` and ``overrun`` may be negative.
 
+    ``covered`` is the account whose overrun this one carries, ``cover`` the one that carries its own.
+    """
+
+    id: UUID
+    hex: str
+    unit: str = ""
+    covered: Change | None = None
+    cover: Change | None = None
     credits: int = 0
     debits: int = 0
     held: int = 0
@@ -103,34 +111,51 @@ class Change:
         """By how much the free balance falls."""
         return self.debits + self.held - self.credits
 
+    @property
+    def is_one(self) -> bool:
+        """Whether anything changes."""
+        return bool(self.credits or self.debits or self.held or self.overrun)
+
 
 class Changes(dict[UUID, Change]):
-    """Changes by account, to be written in the order of their ids so that writers never wait in a ring."""
+    """Changes by account."""
 
     def of(self, account_id: UUID) -> Change:
         """The change of an account, made on first use."""
         change = self.get(account_id)
         if change is None:
-            change = self[account_id] = Change()
+            change = self[account_id] = Change(account_id, account_id.hex)
         return change
 
-    def move(self, debit: UUID, credit: UUID, amount: int, covers: Mapping[UUID, UUID | None]) -> None:
-        """Move an amount; an overrun account's debt is mirrored on the account that it covers."""
-        self.of(debit).debits += amount
-        self.of(credit).credits += amount
-        if covered := covers.get(debit):
-            self.of(covered).overrun += amount
-        if covered := covers.get(credit):
-            self.of(covered).overrun -= amount
+    def move(self, transfer: TransferView) -> tuple[str, str]:
+        """Move an amount, mirroring an overrun account's debt on the account that it covers.
+
+        Returns the ids of both sides in hexadecimal digits; raises BadInput when they count in different units.
+        """
+        debit, credit, amount = self[transfer.debit], self[transfer.credit], transfer.amount
+        if debit.unit != credit.unit:
+            raise _two_units(debit.unit, credit.unit)
+        debit.debits += amount
+        credit.credits += amount
+        if debit.covered is not None:
+            debit.covered.overrun += amount
+        if credit.covered is not None:
+            credit.covered.overrun -= amount
+        return debit.hex, credit.hex
 
 
-class Entry(NamedTuple):
-    """A transfer about to be written."""
+def _two_units(debit: str, credit: str) -> BadInput:
+    return BadInput(
+        N_("A transfer from “{debit}” to “{credit}” would mix two units."),
+        field="lines",
+        debit=debit,
+        credit=credit,
+    )
 
-    debit: UUID
-    credit: UUID
-    amount: int
-    reason: Reason
+
+def in_order(*transfers: tuple[UUID, UUID, int, Reason]) -> tuple[TransferView, ...]:
+    """Transfers of one posting with their places in it."""
+    return tuple([TransferView(line, *transfer) for line, transfer in enumerate(transfers)])
 
 
 def check_posting(request: PostingRequest) -> None:
@@ -140,7 +165,8 @@ def check_posting(request: PostingRequest) -> None:
     check_memo(request.memo)
     check_zone(request.effective_at, "effective_at")
     for line in request.lines:
-        check_amount(line.amount)
+        if type(line.amount) is not int or not 0 < line.amount <= MAX_AMOUNT:
+            check_amount(line.amount)  # says why, and takes the integers that are no plain ones
         if line.debit == line.credit:
             raise BadInput(N_("A transfer needs two different accounts."), field="lines")
 
@@ -170,18 +196,6 @@ def check_batch(items: Sequence[object]) -> None:
         raise BadInput(N_("At most {limit} entries at once."), field="lines", limit=BATCH_LIMIT)
 
 
-def same_unit(units: Mapping[UUID, str], lines: Iterable[Entry | TransferLine]) -> None:
-    """Both sides of each transfer count in the same unit; raises BadInput."""
-    for line in lines:
-        if units[line.debit] != units[line.credit]:
-            raise BadInput(
-                N_("A transfer from “{debit}” to “{credit}” would mix two units."),
-                field="lines",
-                debit=units[line.debit],
-                credit=units[line.credit],
-            )
-
-
 LAYOUT = 2
 """How digests are laid out today; the audit event of a posting says which layout its digest has."""
 
@@ -195,11 +209,6 @@ def moment_text(moment: datetime) -> str:
     """RFC 3339 in UTC; a batch shares few moments, so they are kept."""
     # In UTC before the cache: two moments of one zone that differ by their fold alone are equal there.
     return _moment(moment.astimezone(UTC))
-
-
-def _counted(text: str) -> str:
-    """A text behind its length, so that what stands in it cannot be taken for the next field."""
-    return f"{len(text)}:{text}"
 
 
 def _sha256(text: str) -> str:
@@ -231,7 +240,7 @@ def settle_digest(request: SettleRequest, kind: str) -> str:
     hold = request.hold_id.hex if request.hold_id else ""
     return _sha256(
         f"settle/2|{kind}|{request.account_id.hex}|{request.used_account_id.hex}|{request.amount}|{hold}"
-        f"|{moment_text(request.effective_at)}|{request.reason}|{_counted(request.memo)}"
+        f"|{moment_text(request.effective_at)}|{request.reason}|{len(request.memo)}:{request.memo}"
     )
 
 
@@ -258,7 +267,7 @@ def posting_digest(
     recorded_at: datetime,
     actor: str,
     memo: str,
-    entries: Sequence[Entry],
+    transfers: Sequence[TransferView],
 ) -> str:
     """The SHA-256 that the audit chain covers: over all of a posting, transfers in their order, in UTF-8.
 
@@ -266,12 +275,26 @@ def posting_digest(
     ``|<debit>|<credit>|<amount>|<reason>``. Ids are 32 hexadecimal digits, times RFC 3339 with microseconds,
     lengths count characters.
     """
-    head = (
-        f"posting/2|{posting_id.hex}|{moment_text(effective_at)}|{moment_text(recorded_at)}"
-        f"|{_counted(actor)}|{_counted(memo)}"
-    )
-    lines = [f"|{debit.hex}|{credit.hex}|{amount}|{reason}" for debit, credit, amount, reason in entries]
-    return _sha256(head + "".join(lines))
+    lines = [
+        line_text(debit.hex, credit.hex, amount, reason.value) for _, debit, credit, amount, reason in transfers
+    ]
+    return digest_of(posting_text(posting_id.hex, effective_at, recorded_at, actor, memo), lines)
+
+
+def posting_text(id: str, effective_at: datetime, recorded_at: datetime, actor: str, memo: str) -> str:
+    """What a posting's digest covers before its transfers."""
+    times = f"{moment_text(effective_at)}|{moment_text(recorded_at)}"
+    return f"posting/2|{id}|{times}|{len(actor)}:{actor}|{len(memo)}:{memo}"
+
+
+def line_text(debit: str, credit: str, amount: int, reason: str) -> str:
+    """What a posting's digest covers of one transfer."""
+    return f"|{debit}|{credit}|{amount}|{reason}"
+
+
+def digest_of(text: str, lines: Iterable[str]) -> str:
+    """A posting's digest from its texts."""
+    return _sha256(text + "".join(lines))
 
 
 def first_posting_digest(
@@ -281,7 +304,7 @@ def first_posting_digest(
     recorded_at: datetime,
     actor: str,
     memo: str,
-    entries: Sequence[Entry],
+    transfers: Sequence[TransferView],
 ) -> str:
     """The posting digest of layout 1: canonical JSON."""
     return canonical.digest(
@@ -291,7 +314,7 @@ def first_posting_digest(
             "id": str(posting_id),
             "memo": memo,
             "recorded_at": clock.rfc3339(recorded_at),
-            "transfers": [[str(e.debit), str(e.credit), str(e.amount), str(e.reason)] for e in entries],
+            "transfers": [[str(t.debit), str(t.credit), str(t.amount), str(t.reason)] for t in transfers],
         }
     )
 

@@ -17,7 +17,7 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import N_, Text
 
 from .models import Account, Hold, OpenHold, Posting, Transfer
-from .rules import DIGESTS, POST, POST_BATCH, Entry
+from .rules import DIGESTS, POST, POST_BATCH, in_order
 from .types import Reason
 
 OVERDUE = timedelta(days=1)
@@ -196,7 +196,7 @@ def _agrees(posting: Posting, transfers: Sequence[tuple[Any, ...]], said: _Said)
         recorded_at=posting.recorded_at,
         actor=posting.actor,
         memo=posting.memo,
-        entries=[Entry(debit, credit, amount, REASONS[reason]) for debit, credit, amount, reason, *_ in transfers],
+        transfers=in_order(*((*sides, REASONS[reason]) for *sides, reason, _, _ in transfers)),
     )
     return said.digest == digest == posting.digest
 

@@ -13,10 +13,10 @@ grows by the chunk, not by the posting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
+from itertools import islice
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -37,11 +37,11 @@ from ..rules import (
     AccountInOverrun,
     Change,
     Changes,
-    Entry,
     InsufficientBalance,
     UnknownAccount,
-    posting_digest,
-    same_unit,
+    digest_of,
+    line_text,
+    posting_text,
 )
 from ..types import PostingView, Reason, TransferView
 
@@ -72,39 +72,16 @@ def atomic_once_more(service: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What never changes about accounts: unit and, for overrun accounts, whom they cover."""
-
-    units: Mapping[UUID, str]
-    covers: Mapping[UUID, UUID | None]
-
-    @property
-    def covered_by(self) -> Mapping[UUID, UUID]:
-        """The overrun account of each covered account."""
-        return {covered: account for account, covered in self.covers.items() if covered}
-
-    def touched_by(self, sides: Set[UUID]) -> set[UUID]:
-        """The accounts that transfers between ``sides`` change: an overrun account's debt is mirrored."""
-        return {*sides, *(covered for side in sides if (covered := self.covers[side]))}
-
-
-FACTS = "SELECT id, unit_id, covers_id FROM ledger_account WHERE id {among} OR covers_id {among}"
-LOCK = "SELECT id, credits, debits, held, overrun FROM ledger_account WHERE id {among} ORDER BY id"
 KNOWN = "SELECT id, request_digest FROM ledger_posting WHERE id {among}"
-
-
-def facts_of(account_ids: Iterable[UUID]) -> Facts:
-    """Facts of accounts and of the overrun accounts that cover them, one query; raises UnknownAccount."""
-    wanted = set(account_ids)
-    units: dict[UUID, str] = {}
-    covers: dict[UUID, UUID | None] = {}
-    for cell, unit, covered in run_among(FACTS, wanted):
-        pk = as_uuid(cell)
-        units[pk], covers[pk] = unit, as_uuid(covered) if covered else None
-    if missing := wanted - units.keys():
-        raise UnknownAccount(detail={"account": str(min(missing))})
-    return Facts(units, covers)
+# With the accounts that cover these and that these cover: transfers change them too. One statement, so that all of
+# them are locked in the one order; a UNION, for with an OR PostgreSQL would read every account.
+LOCK = """
+SELECT id, unit_id, covers_id, credits, debits, held, overrun FROM ledger_account WHERE id IN (
+  SELECT id FROM ledger_account WHERE id {among}
+  UNION SELECT id FROM ledger_account WHERE covers_id {among}
+  UNION SELECT covers_id FROM ledger_account WHERE id {among} AND covers_id IS NOT NULL
+) ORDER BY id
+"""
 
 
 def chunks(items: Sequence[R], size: int = CHUNK) -> list[Sequence[R]]:
@@ -126,11 +103,26 @@ class Balance(NamedTuple):
         return self.credits - self.debits - self.held
 
 
-def lock(account_ids: Iterable[UUID]) -> dict[UUID, Balance]:
-    """Lock and read accounts, in the order of their ids; call inside a transaction only."""
+def lock(account_ids: Iterable[UUID]) -> tuple[Changes, dict[UUID, Balance]]:
+    """Lock accounts and those that go with them, in the order of their ids; call inside a transaction only.
+
+    Returns changes, none so far, and balances. Raises UnknownAccount.
+    """
+    wanted = set(account_ids)
     # SQLite's transaction is IMMEDIATE and holds every lock there is.
-    wait = " FOR UPDATE" if connection.vendor == "postgresql" else ""
-    return {as_uuid(pk): Balance(*columns) for pk, *columns in run_among(LOCK + wait, set(account_ids))}
+    wait = "FOR UPDATE" if connection.vendor == "postgresql" else ""
+    changes, balances, covers = Changes(), dict[UUID, Balance](), dict[UUID, UUID]()
+    for cell, unit, covered, *columns in run_among(LOCK + wait, wanted):
+        pk = as_uuid(cell)
+        changes.of(pk).unit, balances[pk] = unit, Balance(*columns)
+        if covered:
+            covers[pk] = as_uuid(covered)
+    if missing := wanted - balances.keys():
+        raise UnknownAccount(detail={"account": str(min(missing))})
+    for pk, covered in covers.items():
+        if covered in changes:
+            changes[pk].covered, changes[covered].cover = changes[covered], changes[pk]
+    return changes, balances
 
 
 # A limited account's free balance covers what the change takes, by a comparison that cannot overflow: SQLite would
@@ -167,18 +159,18 @@ def apply(changes: Changes, *, new_holds: frozenset[UUID] = frozenset()) -> None
     AccountInOverrun or LimitReached (a column would leave 64 bits), for the first account that refuses; the
     caller's transaction ends then.
     """
-    for chunk in chunks(sorted(changes)):
-        rows = [_row(pk, changes[pk], pk in new_holds) for pk in chunk]
+    for chunk in chunks(sorted(pk for pk, change in changes.items() if change.is_one)):
+        rows = [_row(changes[pk], pk in new_holds) for pk in chunk]
         if refused := set(chunk) - _update(rows):
             account_id = min(refused)
-            raise _refusal(account_id, changes[account_id], no_overrun=account_id in new_holds)
+            raise _refusal(changes[account_id], no_overrun=account_id in new_holds)
 
 
-def _row(account_id: UUID, change: Change, no_overrun: bool) -> tuple[str | int, ...]:
+def _row(change: Change, no_overrun: bool) -> tuple[str | int, ...]:
     cells = (change.credits, change.debits, change.held, change.overrun, change.need)
     if max(cells) > MAX_AMOUNT or min(cells) < -MAX_AMOUNT:
         raise LimitReached(N_("The account cannot hold this amount."), field="amount")
-    return (account_id.hex, *cells, int(no_overrun))
+    return (change.hex, *cells, int(no_overrun))
 
 
 def _update(rows: Sequence[tuple[str | int, ...]]) -> set[UUID]:
@@ -194,12 +186,12 @@ def _update(rows: Sequence[tuple[str | int, ...]]) -> set[UUID]:
         return {as_uuid(row[0]) for row in cursor.fetchall()}
 
 
-def _refusal(account_id: UUID, change: Change, *, no_overrun: bool) -> LimitReached | UnknownAccount:
+def _refusal(change: Change, *, no_overrun: bool) -> LimitReached | UnknownAccount:
     """Say why the conditional UPDATE found no row."""
-    row = Account.objects.filter(pk=account_id).first()
+    row = Account.objects.filter(pk=change.id).first()
     if row is None:
-        return UnknownAccount(detail={"account": str(account_id)})
-    detail: dict[str, object] = {"account": str(account_id), "unit": row.unit_id}
+        return UnknownAccount(detail={"account": str(change.id)})
+    detail: dict[str, object] = {"account": str(row.pk), "unit": row.unit_id}
     if no_overrun and row.overrun:
         return AccountInOverrun(field="amount", detail={**detail, "overrun": str(row.overrun)})
     available = row.credits - row.debits - row.held
@@ -222,7 +214,7 @@ class Draft(NamedTuple):
     effective_at: datetime
     memo: str
     request_digest: str
-    entries: Sequence[Entry]
+    transfers: tuple[TransferView, ...]
 
 
 def known_postings(ids: Iterable[UUID]) -> dict[UUID, str]:
@@ -242,81 +234,69 @@ TRANSFER = ("posting", "line", "debit", "credit", "amount", "reason", "effective
 
 
 def write_postings(
-    drafts: Sequence[Draft], facts: Facts, changes: Changes, *, actor: str, recorded_at: datetime
+    drafts: Iterable[Draft], changes: Changes, *, actor: str, recorded_at: datetime
 ) -> list[PostingView]:
     """Insert postings, their transfers and the audit events that cover them.
 
-    What they change is added to ``changes``; the caller then lets the database decide by ``apply``.
+    What they change is added to ``changes``, which know every account; the caller then lets the database decide by
+    ``apply``.
     """
     views: list[PostingView] = []
-    for chunk in chunks(drafts, ROWS):
-        for draft in chunk:
-            same_unit(facts.units, draft.entries)
-            for debit, credit, amount, _ in draft.entries:
-                changes.move(debit, credit, amount, facts.covers)
-        views += _write(chunk, actor=actor, recorded_at=recorded_at)
+    source = iter(drafts)
+    while chunk := list(islice(source, ROWS)):
+        rows = Rows(actor, recorded_at)
+        for start in range(0, len(chunk), EVENT_POSTINGS_MAX):
+            part = chunk[start : start + EVENT_POSTINGS_MAX]
+            batch = new_id() if len(part) > 1 else None
+            posted = [rows.add(draft, changes, batch) for draft in part]
+            rows.events.append(_covering(posted, batch, actor))
+            views += posted
+        insert_rows(Posting, POSTING, rows.postings)
+        insert_rows(Transfer, TRANSFER, rows.transfers)
+        audit.record_many(rows.events)
     return views
 
 
-def _write(drafts: Sequence[Draft], *, actor: str, recorded_at: datetime) -> list[PostingView]:
-    views = [_view(draft, actor, recorded_at) for draft in drafts]
-    rows: list[tuple[str | None, ...]] = []
-    events: list[audit.EventDraft] = []
-    digests = [draft.request_digest for draft in drafts]
-    for start in range(0, len(views), EVENT_POSTINGS_MAX):
-        end = start + EVENT_POSTINGS_MAX
-        event, batch = _covering(views[start:end], actor)
-        events.append(event)
-        rows += _posting_rows(views[start:end], digests[start:end], batch)
-    insert_rows(Posting, POSTING, rows)
-    insert_rows(Transfer, TRANSFER, list(_transfer_rows(views)))
-    audit.record_many(events)
-    return views
+class Rows:
+    """The rows of some postings, each account named by the digits that its change has at hand."""
+
+    def __init__(self, actor: str, recorded_at: datetime) -> None:
+        self.actor, self.recorded_at, self.recorded = actor, recorded_at, stored_time(recorded_at)
+        self.postings: list[tuple[str | None, ...]] = []
+        self.transfers: list[tuple[str | int, ...]] = []
+        self.events: list[audit.EventDraft] = []
+
+    def add(self, draft: Draft, changes: Changes, batch: UUID | None) -> PostingView:
+        """Add a posting and what it changes."""
+        id, effective_at, memo, asked, transfers = draft
+        key, effective, recorded = id.hex, stored_time(effective_at), self.recorded
+        lines = []
+        for transfer in transfers:
+            debit, credit = changes.move(transfer)
+            line, _, _, amount, reason = transfer
+            why = reason.value
+            lines.append(line_text(debit, credit, amount, why))
+            self.transfers.append((key, line, debit, credit, amount, why, effective, recorded))
+        digest = digest_of(posting_text(key, effective_at, self.recorded_at, self.actor, memo), lines)
+        covered = batch.hex if batch else None
+        self.postings.append((key, covered, effective, recorded, self.actor, memo, asked, digest))
+        return PostingView(id, effective_at, self.recorded_at, self.actor, memo, digest, transfers)
 
 
-def _covering(views: Sequence[PostingView], actor: str) -> tuple[audit.EventDraft, UUID | None]:
-    """The audit event that covers the postings, and the id of their batch when there is more than one."""
-    if len(views) == 1:
+def _covering(views: Sequence[PostingView], batch: UUID | None, actor: str) -> audit.EventDraft:
+    """The audit event that covers the postings: of a batch, or of the only one."""
+    said: dict[str, object]
+    if batch is None:
         (view,) = views
         said = {"digest": view.digest, "transfers": len(view.transfers), "layout": LAYOUT}
-        return audit.EventDraft(POST, "posting", str(view.id), actor, after=said), None
-    batch = new_id()
+        return audit.EventDraft(POST, "posting", str(view.id), actor, after=said)
     said = {"digests": batch_text(views), "postings": len(views), "layout": LAYOUT}
-    return audit.EventDraft(POST_BATCH, "posting_batch", str(batch), actor, after=said), batch
+    return audit.EventDraft(POST_BATCH, "posting_batch", str(batch), actor, after=said)
 
 
 def batch_text(views: Iterable[PostingView]) -> str:
     """The postings of a batch as its audit event names them: ``<id>:<digest>``, in their order, between commas."""
     return ",".join([f"{view.id.hex}:{view.digest}" for view in views])
-
-
-def _view(draft: Draft, actor: str, recorded_at: datetime) -> PostingView:
-    digest = posting_digest(
-        posting_id=draft.id,
-        effective_at=draft.effective_at,
-        recorded_at=recorded_at,
-        actor=actor,
-        memo=draft.memo,
-        entries=draft.entries,
-    )
-    transfers = tuple([TransferView(line, *entry) for line, entry in enumerate(draft.entries)])
-    return PostingView(draft.id, draft.effective_at, recorded_at, actor, draft.memo, digest, transfers)
-
-
-def _posting_rows(
-    views: Sequence[PostingView], digests: Sequence[str], batch: UUID | None
-) -> Iterator[tuple[str | None, ...]]:
-    covered = batch.hex if batch else None
-    for (id, effective_at, recorded_at, actor, memo, digest, _), asked in zip(views, digests, strict=True):
-        times = stored_time(effective_at), stored_time(recorded_at)
-        yield (id.hex, covered, *times, actor, memo, asked, digest)
-
-
-def _transfer_rows(views: Iterable[PostingView]) -> Iterator[tuple[str | int, ...]]:
-    for view in views:
-        id, times = view.id.hex, (stored_time(view.effective_at), stored_time(view.recorded_at))
-        for line, debit, credit, amount, reason in view.transfers:
-            yield (id, line, debit.hex, credit.hex, amount, reason.value, *times)
 
 
 def posting_views(ids: Iterable[UUID]) -> dict[UUID, PostingView]:

@@ -15,7 +15,7 @@ from bitgoeul.kernel.quantity import check_amount
 from bitgoeul.kernel.text import N_
 
 from ..models import Hold, HoldResolution, OpenHold
-from ..rules import Changes, HoldResolved, UnknownHold, check_batch, check_memo, check_zone
+from ..rules import HoldResolved, UnknownHold, check_batch, check_memo, check_zone
 from ..types import HoldRequest, HoldView, Resolution
 from .book import apply, atomic_once_more, chunks, lock
 
@@ -37,13 +37,12 @@ def hold_many(*, holds: Sequence[HoldRequest], actor: str) -> list[HoldView]:
         check_zone(request.expires_at, "expires_at")
     if len({request.id for request in holds}) != len(holds):
         raise BadInput(N_("The same id stands twice in one call."), field="id")
-    lock(request.account_id for request in holds)
+    changes, _ = lock(request.account_id for request in holds)
     known = _known(holds)
     fresh = [request for request in holds if request.id not in known]
-    changes = Changes()
     for request in fresh:
         changes.of(request.account_id).held += request.amount
-    apply(changes, new_holds=frozenset(changes))
+    apply(changes, new_holds=frozenset(request.account_id for request in fresh))
     views = known | _insert(fresh, actor=actor, recorded_at=clock.now())
     return [views[request.id] for request in holds]
 
@@ -158,13 +157,12 @@ def resolve(hold_ids: Sequence[UUID], kind: Resolution, *, actor: str, reason: s
     views = hold_views(hold_ids)
     if missing := set(hold_ids) - views.keys():
         raise UnknownHold(detail={"hold": str(min(missing))})
-    lock(view.account_id for view in views.values())
+    changes, _ = lock(view.account_id for view in views.values())
     views = hold_views(hold_ids)
     settled = [view.id for view in views.values() if view.resolution is Resolution.SETTLED]
     if settled and kind is Resolution.RELEASED:
         raise HoldResolved(detail={"hold": str(settled[0])})
     open_holds = [view for view in views.values() if view.resolution is None]
-    changes = Changes()
     for view in open_holds:
         changes.of(view.account_id).held -= view.amount
     apply(changes)

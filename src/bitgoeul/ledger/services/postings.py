@@ -11,21 +11,19 @@ from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
 from ..rules import (
-    Changes,
-    Entry,
     check_batch,
     check_memo,
     check_posting,
     check_zone,
     first_request_digest,
+    in_order,
     same_request,
 )
-from ..types import PostingRequest, PostingView, Reason
+from ..types import PostingRequest, PostingView, Reason, TransferView
 from .book import (
     Draft,
     apply,
     atomic_once_more,
-    facts_of,
     known_postings,
     lock,
     posting_views,
@@ -48,12 +46,10 @@ def post_many(*, postings: Sequence[PostingRequest], actor: str) -> list[Posting
     if len({request.id for request in postings}) != len(postings):
         raise BadInput(N_("The same id stands twice in one call."), field="id")
     sides = {side for request in postings for line in request.lines for side in (line.debit, line.credit)}
-    facts = facts_of(sides)
-    lock(facts.touched_by(sides))
+    changes, _ = lock(sides)
     known = _known(postings)
-    changes = Changes()
-    drafts = [_draft(request) for request in postings if request.id not in known]
-    fresh = write_postings(drafts, facts, changes, actor=actor, recorded_at=clock.now())
+    drafts = (_draft(request) for request in postings if request.id not in known)
+    fresh = write_postings(drafts, changes, actor=actor, recorded_at=clock.now())
     apply(changes)
     if not known:
         return fresh
@@ -77,8 +73,11 @@ def _known(postings: Sequence[PostingRequest]) -> dict[UUID, PostingView]:
 
 
 def _draft(request: PostingRequest) -> Draft:
-    entries = [Entry(line.debit, line.credit, line.amount, request.reason) for line in request.lines]
-    return Draft(request.id, request.effective_at, request.memo, "", entries)
+    reason = request.reason
+    transfers = [
+        TransferView(n, line.debit, line.credit, line.amount, reason) for n, line in enumerate(request.lines)
+    ]
+    return Draft(request.id, request.effective_at, request.memo, "", tuple(transfers))
 
 
 @atomic_once_more
@@ -100,17 +99,15 @@ def post_available(
     check_memo(memo)
     check_zone(effective_at, "effective_at")
     digest = canonical.digest(["available", str(debit), str(credit), str(at_most), str(reason), memo])
-    facts = facts_of([debit, credit])
-    row = lock(facts.touched_by({debit, credit}))[debit]
+    changes, balances = lock([debit, credit])
     if known := known_postings([id]):
         refuse_other_content(known, lambda pk: known[pk] == digest)
         return posting_views([id])[id]
-    free = max(0, row.free)
+    free = max(0, balances[debit].free)
     amount = free if at_most is None else min(free, at_most)
     if amount == 0:
         return None
-    draft = Draft(id, effective_at, memo, digest, [Entry(debit, credit, amount, reason)])
-    changes = Changes()
-    (view,) = write_postings([draft], facts, changes, actor=actor, recorded_at=clock.now())
+    draft = Draft(id, effective_at, memo, digest, in_order((debit, credit, amount, reason)))
+    (view,) = write_postings([draft], changes, actor=actor, recorded_at=clock.now())
     apply(changes)
     return view

@@ -15,7 +15,6 @@ from bitgoeul.kernel.text import N_
 
 from ..rules import (
     Changes,
-    Entry,
     HoldResolved,
     Split,
     UnknownHold,
@@ -24,17 +23,16 @@ from ..rules import (
     check_use,
     check_zone,
     first_settle_digest,
+    in_order,
     settle_digest,
     split_return,
     split_use,
 )
-from ..types import HoldView, PostingView, Reason, Resolution, SettlementView, SettleRequest
+from ..types import HoldView, PostingView, Reason, Resolution, SettlementView, SettleRequest, TransferView
 from .book import (
     Draft,
-    Facts,
     apply,
     atomic_once_more,
-    facts_of,
     known_postings,
     lock,
     posting_views,
@@ -56,8 +54,8 @@ class Standing:
 class Batch:
     """What a batch of settlements will write, and how each was divided."""
 
+    changes: Changes
     drafts: list[Draft] = field(default_factory=list)
-    changes: Changes = field(default_factory=Changes)
     ends: list[End] = field(default_factory=list)
     views: dict[UUID, SettlementView] = field(default_factory=dict)
 
@@ -71,16 +69,15 @@ def settle_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Settlemen
     the same settlement, other content Conflict. Raises UnknownHold, UnknownAccount and BadInput.
     """
     digests = _check(lines, "use")
-    facts, standing = _prepare(lines)
+    changes, standing = _prepare(lines)
     known = _known(lines, digests, "use")
     fresh = [line for line in lines if line.posting_id not in known]
-    holds = _holds(fresh)
-    batch = Batch()
+    holds, batch = _holds(fresh), Batch(changes)
     for line in fresh:
-        _settle_one(batch, line, holds, facts, standing[line.account_id], digests)
+        _settle_one(batch, line, holds, standing[line.account_id], digests[line.posting_id])
     recorded_at = clock.now()
-    write_postings(batch.drafts, facts, batch.changes, actor=actor, recorded_at=recorded_at)
-    apply(batch.changes)
+    write_postings(batch.drafts, changes, actor=actor, recorded_at=recorded_at)
+    apply(changes)
     end_holds(batch.ends, Resolution.SETTLED, actor=actor, recorded_at=recorded_at)
     views = batch.views | _settlements([line for line in lines if line.posting_id in known])
     return [views[line.posting_id] for line in lines]
@@ -99,11 +96,10 @@ def _check(lines: Sequence[SettleRequest], kind: str) -> dict[UUID, str]:
     return digests
 
 
-def _prepare(lines: Sequence[SettleRequest]) -> tuple[Facts, dict[UUID, Standing]]:
+def _prepare(lines: Sequence[SettleRequest]) -> tuple[Changes, dict[UUID, Standing]]:
     """Lock every account that the lines may touch, then read what is free."""
-    facts = facts_of(account for line in lines for account in (line.account_id, line.used_account_id))
-    rows = lock(facts.units)
-    return facts, {pk: Standing(row.free, row.overrun) for pk, row in rows.items()}
+    changes, rows = lock(account for line in lines for account in (line.account_id, line.used_account_id))
+    return changes, {pk: Standing(row.free, row.overrun) for pk, row in rows.items()}
 
 
 def _known(lines: Sequence[SettleRequest], digests: Mapping[UUID, str], kind: str) -> Set[UUID]:
@@ -134,34 +130,33 @@ def _settle_one(
     batch: Batch,
     line: SettleRequest,
     holds: Mapping[UUID, HoldView],
-    facts: Facts,
     standing: Standing,
-    digests: Mapping[UUID, str],
+    digest: str,
 ) -> None:
     view = holds.get(line.hold_id) if line.hold_id else None
     held = view.amount if view and view.resolution is None else 0
     split = split_use(amount=line.amount, held=held, free=standing.free)
     standing.free += split.released - split.from_free
     standing.overrun += split.overrun
-    entries = _entries(line, split, facts)
-    batch.drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], entries))
+    transfers = _transfers(line, split, batch.changes)
+    batch.drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digest, transfers))
     batch.views[line.posting_id] = SettlementView(line.posting_id, *split)
     if view and held:
         batch.changes.of(line.account_id).held -= held
         batch.ends.append(End(view.id, split.settled, line.posting_id, line.memo))
 
 
-def _entries(line: SettleRequest, split: Split, facts: Facts) -> list[Entry]:
+def _transfers(line: SettleRequest, split: Split, changes: Changes) -> tuple[TransferView, ...]:
     """The transfers of a use: one from the account, one from its overrun account."""
-    entries = []
+    found = []
     if within := split.settled + split.from_free:
-        entries.append(Entry(line.account_id, line.used_account_id, within, line.reason))
+        found.append((line.account_id, line.used_account_id, within, line.reason))
     if split.overrun:
-        source = facts.covered_by.get(line.account_id)
+        source = changes[line.account_id].cover
         if source is None:
             raise BadInput(N_("The account has no overrun account."), field="account_id")
-        entries.append(Entry(source, line.used_account_id, split.overrun, Reason.OVERRUN))
-    return entries
+        found.append((source.id, line.used_account_id, split.overrun, Reason.OVERRUN))
+    return in_order(*found)
 
 
 def _settlements(lines: Sequence[SettleRequest]) -> dict[UUID, SettlementView]:
@@ -193,24 +188,30 @@ def give_back_many(*, lines: Sequence[SettleRequest], actor: str) -> list[Postin
     for line in lines:
         check_amount(line.amount)
     digests = _check(lines, "give back")
-    facts, standing = _prepare(lines)
+    changes, standing = _prepare(lines)
     known = _known(lines, digests, "give back")
-    drafts, changes = [], Changes()
+    drafts = []
     for line in lines:
         if line.posting_id in known:
             continue
-        lowered, returned = split_return(amount=line.amount, overrun=standing[line.account_id].overrun)
-        standing[line.account_id].overrun -= lowered
-        entries = []
-        if lowered:
-            entries.append(Entry(line.used_account_id, facts.covered_by[line.account_id], lowered, line.reason))
-        if returned:
-            entries.append(Entry(line.used_account_id, line.account_id, returned, line.reason))
-        drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], entries))
-    fresh = write_postings(drafts, facts, changes, actor=actor, recorded_at=clock.now())
+        transfers = _returns(line, standing[line.account_id], changes)
+        drafts.append(Draft(line.posting_id, line.effective_at, line.memo, digests[line.posting_id], transfers))
+    fresh = write_postings(drafts, changes, actor=actor, recorded_at=clock.now())
     apply(changes)
     views = posting_views(known) | {view.id: view for view in fresh}
     return [views[line.posting_id] for line in lines]
+
+
+def _returns(line: SettleRequest, standing: Standing, changes: Changes) -> tuple[TransferView, ...]:
+    """The transfers that take a use back: one to the overrun account, one to the account."""
+    lowered, returned = split_return(amount=line.amount, overrun=standing.overrun)
+    standing.overrun -= lowered
+    found, source = [], changes[line.account_id].cover
+    if lowered and source:
+        found.append((line.used_account_id, source.id, lowered, line.reason))
+    if returned:
+        found.append((line.used_account_id, line.account_id, returned, line.reason))
+    return in_order(*found)
 
 
 @atomic_once_more
@@ -222,18 +223,17 @@ def clear_overruns(*, account_ids: Iterable[UUID], actor: str, memo: str = "") -
     with_overrun = _with_overrun(account_ids)
     if not with_overrun:
         return []
-    facts = facts_of(with_overrun)
-    rows = lock(facts.units)
+    changes, rows = lock(with_overrun)
     at = clock.now()
     drafts = []
     for pk in sorted(with_overrun):
         amount = min(rows[pk].overrun, rows[pk].free)
-        if amount > 0:
-            entry = Entry(pk, facts.covered_by[pk], amount, Reason.OVERRUN_CLEARED)
+        cover = changes[pk].cover
+        if amount > 0 and cover:
+            transfers = in_order((pk, cover.id, amount, Reason.OVERRUN_CLEARED))
             digest = canonical.digest(["clear", str(pk), str(amount)])
-            drafts.append(Draft(new_id(), at, check_memo(memo), digest, [entry]))
-    changes = Changes()
-    views = write_postings(drafts, facts, changes, actor=actor, recorded_at=at)
+            drafts.append(Draft(new_id(), at, check_memo(memo), digest, transfers))
+    views = write_postings(drafts, changes, actor=actor, recorded_at=at)
     apply(changes)
     return views
 
