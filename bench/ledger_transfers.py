@@ -10,8 +10,8 @@ One JSON line a shape: the ledger's transfers a second, the rows a second of eac
 ``bare_copy``, ``keyed_copy``  the same two by COPY, on PostgreSQL alone, where executemany is not the fastest
 
 With ``--verify`` the ledger then grows to that many postings, and ``ledger verify``, sealing 100,000 events and
-``audit verify`` are timed, each in a process of its own with its peak memory. On PostgreSQL a database of its own is
-made and dropped again.
+``audit verify`` are timed, each in a process of its own with its peak memory. On PostgreSQL a database of its
+own is made and dropped again.
 """
 
 from __future__ import annotations
