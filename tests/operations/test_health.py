@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+import databases
 from bitgoeul.site import health
 from bitgoeul.site.supervisor import beat, beat_path
 
@@ -82,18 +82,18 @@ def test_probes_asked_often_ask_the_database_once(lively, monkeypatch, django_as
 
 
 def drop_a_migration(home: Path, name: str = "0002_message_request") -> None:
-    with sqlite3.connect(home / "bitgoeul.sqlite3") as database:
-        assert database.execute("DELETE FROM django_migrations WHERE app='audit' AND name=?", [name]).rowcount == 1
+    with databases.opened(home) as database:
+        gone = database.execute(f"DELETE FROM django_migrations WHERE app='audit' AND name='{name}'")
+        assert gone.rowcount == 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("newer", [False, True])
 def test_nothing_starts_on_a_database_of_another_form(stopped_installation, newer):
     if newer:
-        with sqlite3.connect(stopped_installation.home / "bitgoeul.sqlite3") as database:
-            database.execute(
-                "INSERT INTO django_migrations (app,name,applied) VALUES ('audit','9999_later','2026-01-01')"
-            )
+        with databases.opened(stopped_installation.home) as database:
+            row = "('audit', '9999_later', '2026-01-01T00:00:00Z')"
+            database.execute(f"INSERT INTO django_migrations (app, name, applied) VALUES {row}")
     else:
         drop_a_migration(stopped_installation.home)
     stopped_installation.start(ready=False)

@@ -95,7 +95,7 @@ def verify() -> Report:
         Finding("append_only", name, Text(N_("The protection of an append-only table is missing.")))
         for name in missing_triggers()
     ]
-    findings += _head_findings()
+    findings += head_findings()
     counts = {"events": Event.objects.count(), "sealed_now": sealed_now, "unsealed": Unsealed.objects.count()}
     return Report(findings, counts)
 
@@ -141,7 +141,8 @@ def _personal_findings() -> list[Finding]:
     return findings
 
 
-def _head_findings() -> list[Finding]:
+def head_findings() -> list[Finding]:
+    """Kept heads that disagree with the chain, or cannot be trusted."""
     faults = check_heads(heads_path(), keys=Path(settings.KEYS), chain="audit", hash_at=_hash_at)
     return [Finding("heads", fault.subject, fault.text) for fault in faults]
 

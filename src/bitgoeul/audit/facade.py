@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from .append_only import AppendOnlyModel, append_only_operations, append_only_tables, missing_triggers
 from .bulk import as_uuid, insert_rows, run_among, stored_json, stored_time
-from .chain import seal, seal_all, verify, write_head
+from .chain import head_findings, seal, seal_all, verify, write_head
 from .models import Event, StatefulModel, state_check, state_field
 from .outbox import dispatch_once, stuck, subscribe, subscribers
-from .queries import backlog, events_after, history, moves_of, request_behind, subjects_of, subjects_with, told_of
+from .queries import (
+    backlog,
+    events_after,
+    history,
+    moves_of,
+    newest_event_at,
+    request_behind,
+    subjects_of,
+    subjects_with,
+    told_of,
+)
 from .request import origin, request_context, request_id
 from .services import advance, emit, emit_many, erase_personal, plain, record, record_access, record_many
 from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report
@@ -33,10 +43,12 @@ __all__ = [
     "emit_many",
     "erase_personal",
     "events_after",
+    "head_findings",
     "history",
     "insert_rows",
     "missing_triggers",
     "moves_of",
+    "newest_event_at",
     "origin",
     "plain",
     "record",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 
 from django.db.models import Count, Min, Q, QuerySet
 
@@ -79,3 +80,8 @@ def request_behind(subject_kind: str, subject_id: object) -> str:
     """The id of the request that first touched a thing; empty when none did."""
     rows = Event.objects.filter(subject_kind=subject_kind, subject_id=str(subject_id)).exclude(request_id="")
     return rows.order_by("at").values_list("request_id", flat=True).first() or ""
+
+
+def newest_event_at() -> datetime | None:
+    """The time that the newest event bears, by ids, which follow the clock; None before the first."""
+    return Event.objects.order_by("-pk").values_list("at", flat=True).first()

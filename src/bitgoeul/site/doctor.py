@@ -6,18 +6,19 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 
 from bitgoeul.audit import facade as audit
 from bitgoeul.engines import local
 from bitgoeul.kernel.errors import DomainError
 
+from . import faults
+from .findings import Finding
+from .schema import schema
 from .supervisor import beat_age, status_of
 
 FREE_MIB_MIN = 500
@@ -27,22 +28,10 @@ PAGE_ASSETS = ("vendor/krds/css/token/krds_tokens.css", "vendor/htmx/htmx.min.js
 REMEDY = "Run bitgoeul migrate; with a server, see that it runs and that BITGOEUL_DATABASE_URL names it rightly."
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at; ``remedy`` says what to do when it is not in order."""
-
-    check: str
-    ok: bool
-    text: str
-    remedy: str = ""
-
-    def to_json(self) -> dict[str, object]:
-        """Plain JSON values."""
-        return {"check": self.check, "ok": self.ok, "text": self.text, "remedy": self.remedy}
-
-
 def examine() -> Iterator[Finding]:
     """Look at everything; a broken database ends the questions that need it."""
+    for look in faults.MACHINE:
+        yield look()
     yield room_on_disk()
     yield assets()
     yield catalogues()
@@ -86,9 +75,9 @@ def keys() -> Finding:
 
 def migrations() -> Finding:
     """The database has the form that this code expects."""
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    return Finding("migrations", not missing, f"{len(missing)} missing", "bitgoeul migrate")
+    found = schema()
+    text = found.fault or f"current ({found.applied} applied)"
+    return Finding("migrations", not found.fault, text, found.remedy)
 
 
 def triggers() -> Finding:
@@ -144,13 +133,6 @@ WHERE tablename = %s AND schemaname = current_schema() AND rolname = current_use
 """
 
 
-def outbox() -> Finding:
-    """News that could not be delivered after several attempts."""
-    stuck = audit.stuck()
-    remedy = "The worker's log says why; it goes on trying."
-    return Finding("outbox", not stuck, f"{len(stuck)} stuck", remedy)
-
-
 def isolation() -> Finding:
     """How far the local engine keeps jobs apart here, and why not further, tried now with a job of its own."""
     try:
@@ -163,7 +145,7 @@ def isolation() -> Finding:
     return Finding("isolation", accepted, f"{found.tier} ({found.parts})" + (f"; {why}" if why else ""), remedy)
 
 
-DATABASE: tuple[Callable[[], Finding], ...] = (migrations, triggers, integrity, role, outbox)
+DATABASE: tuple[Callable[[], Finding], ...] = (migrations, triggers, integrity, role, *faults.RECORD)
 
 
 def processes() -> Finding:

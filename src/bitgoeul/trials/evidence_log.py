@@ -64,7 +64,7 @@ def verify_log() -> Report:
             for name in missing_triggers()
             if name.startswith("trials_evidence")
         ),
-        *_head_findings(),
+        *head_findings(),
     ]
     return Report(findings, {"evidence": Evidence.objects.count(), "log_positions": EvidenceLog.objects.count()})
 
@@ -122,7 +122,8 @@ def _uncovered_findings() -> list[Finding]:
     ]
 
 
-def _head_findings() -> list[Finding]:
+def head_findings() -> list[Finding]:
+    """Kept heads that disagree with the log, or cannot be trusted."""
     faults = check_heads(heads_path(), keys=Path(settings.KEYS), chain=CHAIN, hash_at=_hash_at)
     return [Finding("heads", fault.subject, fault.text) for fault in faults]
 

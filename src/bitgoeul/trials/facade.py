@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .board import stage_board, subject_standing
 from .evidence import change_visibility, invalidate, issue_evidence, publish, withdraw
-from .evidence_log import check_newest, verify_log
+from .evidence_log import check_newest, head_findings, verify_log
 from .evidence_queries import (
     evidence,
     evidence_file,
@@ -93,6 +93,7 @@ __all__ = [
     "evidence_file",
     "evidence_of_trials",
     "evidence_of_versions",
+    "head_findings",
     "invalidate",
     "issue_evidence",
     "job_finished",

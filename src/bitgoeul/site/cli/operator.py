@@ -160,7 +160,8 @@ def doctor(code_only: bool, as_json: bool) -> None:
     out, wrong = Out(as_json), 0
     for finding in examine():
         wrong += not finding.ok
-        remedy = "" if finding.ok or not finding.remedy else f"\n       {finding.remedy}"
+        more = [] if finding.ok else [finding.why, f"→ {finding.remedy}" if finding.remedy else ""]
+        remedy = "".join(f"\n       {line}" for line in more if line)
         out.row(
             finding.to_json(), f"{'ok   ' if finding.ok else 'WRONG'}  {finding.check}: {finding.text}{remedy}"
         )
