@@ -35,6 +35,16 @@ GETS = """
 /projects/{project}/statement/?format=xlsx        302 404 200 200 200 200 200
 /projects/{project}/subjects/new/                 302 404 200 200 403 403 403
 /projects/{project}/trials/new/                   302 404 200 200 403 403 403
+/trail/project/{project}/                         302 404 200 200 200 200 200
+/trail/organisation/{company}/                    302 404 404 200 200 200 200
+/trail/application/{application}/                 302 404 404 200 200 404 200
+/trail/agreement/{agreement}/                     302 404 404 200 200 404 200
+/trail/allocation/{allocation}/                   302 404 200 200 200 200 200
+/trail/job/{job}/                                 302 404 200 200 200 200 200
+/trail/subject/{subject}/                         302 404 200 200 200 200 200
+/trail/trial/{trial}/                             302 404 200 200 200 200 200
+/trail/evidence/{public}/                         302 404 200 200 200 200 200
+/trail/evidence/{private}/?format=xlsx            302 404 200 200 200 200 200
 /subjects/{subject}/                              302 404 200 200 200 200 200
 /trials/{trial}/                                  302 404 200 200 200 200 200
 /trials/{running}/status/                         302 404 302 302 302 302 302
@@ -86,6 +96,8 @@ GETS = """
 /api/v1/tokens                                    401 200 200 200 200 200 200
 /api/v1/projects                                  401 200 200 200 200 200 200
 /api/v1/projects/{project}                        401 404 200 200 200 200 200
+/api/v1/trail/project/{project}                   401 404 200 200 200 200 200
+/api/v1/trail/evidence/{private}                  401 404 200 200 200 200 200
 /api/v1/figures                                   200 200 200 200 200 200 200
 /api/v1/figures/{figure}                          200 200 200 200 200 200 200
 /api/v1/figures/{figure}/claims                   200 200 200 200 200 200 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .authority import may, register_verb, require, scopes, verbs
 from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
 from .example import NamedPerson, example_id, example_people, load_example, named_people
+from .people import SeenPerson, seen_people
 from .queries import (
     actor_for,
     members,
@@ -78,6 +79,7 @@ __all__ = [
     "ProjectView",
     "ScopeMissing",
     "SecondFactorNeeded",
+    "SeenPerson",
     "Thing",
     "TokenView",
     "TooManyFailures",
@@ -117,6 +119,7 @@ __all__ = [
     "require",
     "revoke_token",
     "scopes",
+    "seen_people",
     "send_written",
     "session_or_token",
     "show_registration_number",

@@ -20,7 +20,8 @@ from .queries import (
 )
 from .request import origin, request_context, request_id
 from .services import advance, emit, emit_many, erase_personal, plain, record, record_access, record_many
-from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report
+from .trail import personal_values, trail, trail_to_export
+from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report, TrailLine
 
 __all__ = [
     "AppendOnlyModel",
@@ -33,6 +34,7 @@ __all__ = [
     "News",
     "Report",
     "StatefulModel",
+    "TrailLine",
     "advance",
     "append_only_operations",
     "append_only_tables",
@@ -50,6 +52,7 @@ __all__ = [
     "moves_of",
     "newest_event_at",
     "origin",
+    "personal_values",
     "plain",
     "record",
     "record_access",
@@ -70,6 +73,8 @@ __all__ = [
     "subscribe",
     "subscribers",
     "told_of",
+    "trail",
+    "trail_to_export",
     "verify",
     "write_head",
 ]

@@ -36,6 +36,8 @@ hold `field`, `remedy` and `faults`. What one may not see answers like what does
 pages of at most 100 with `page`, `last` and `total`. Where a body takes an `id`, the caller makes it (UUIDv7), and
 the same request again changes nothing. Any operation may also answer 405, 429, 500 or 503 in that shape."""
 
+from .pages.rest import router as pages_router
+
 
 class UnstorableText(BadInput):
     """A text in the input holds a NUL character, which no text may."""
@@ -157,6 +159,7 @@ for room_router in (
     programmes_router,
     resources_router,
     trials_router,
+    pages_router,
 ):
     api.add_router("", room_router)
 
