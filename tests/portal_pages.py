@@ -27,6 +27,8 @@ BY_NAME = {
     "job_id": "job",
     "user_id": "bora",
     "token_id": "token",
+    "elevation_id": "token",
+    "sign_in_id": "token",
     "digest": "public",
     "allocation_id": "allocation",
 }
