@@ -26,6 +26,7 @@ from bitgoeul.trials.rest import router as trials_router
 from bitgoeul.web.facade import refusal_json
 
 from .pages import errors
+from .pages.rest import router as pages_router
 
 TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 ABOUT = """Runs a public AI cluster, from a company's application to signed evidence and a public figure.
@@ -35,8 +36,6 @@ a stable `code`, a `message` in the language of `Accept-Language` (English witho
 hold `field`, `remedy` and `faults`. What one may not see answers like what does not exist: 404. Lists come in
 pages of at most 100 with `page`, `last` and `total`. Where a body takes an `id`, the caller makes it (UUIDv7), and
 the same request again changes nothing. Any operation may also answer 405, 429, 500 or 503 in that shape."""
-
-from .pages.rest import router as pages_router
 
 
 class UnstorableText(BadInput):
