@@ -74,6 +74,8 @@ GETS = """
 /calls/quick-start/                               200 200 200 200 200 200 200
 /calls/quick-start/apply/                         302 200 200 200 200 200 200
 /calls/quick-start/apply/?draft={draft}           302 404 404 200 403 404 403
+/partners/                                        302 403 403 403 200 403 200
+/partners.xlsx                                    302 403 403 403 200 403 200
 /applications/                                    302 200 200 200 200 200 200
 /applications.xlsx                                302 200 200 200 200 200 200
 /applications/{application}/                      302 404 404 200 200 404 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .authority import may, register_verb, require, scopes, verbs
+from .bulk import NewOrganisation, NewProject, create_organisations, create_projects
 from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
 from .example import NamedPerson, example_id, example_people, load_example, named_people
 from .people import SeenPerson, seen_people
@@ -20,7 +21,7 @@ from .queries import (
     projects,
     user_id_by_email,
 )
-from .rules import clean_registration_number, show_registration_number
+from .rules import check_digit, clean_registration_number, show_registration_number
 from .sending import send_written, write_mail
 from .services import (
     PORTAL,
@@ -70,6 +71,8 @@ __all__ = [
     "ElevationView",
     "MemberView",
     "NamedPerson",
+    "NewOrganisation",
+    "NewProject",
     "OperatorRole",
     "OrganisationKind",
     "OrganisationMemberView",
@@ -90,9 +93,12 @@ __all__ = [
     "actor_seen",
     "add_member",
     "add_organisation_member",
+    "check_digit",
     "clean_registration_number",
     "create_organisation",
+    "create_organisations",
     "create_project",
+    "create_projects",
     "create_user",
     "example_id",
     "example_people",

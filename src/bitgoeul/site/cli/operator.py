@@ -188,15 +188,28 @@ def example() -> None:
 
 
 @example.command("load")
+@click.option(
+    "--full", is_flag=True, help="Add a year of work: 512 organisations, 2,200 projects, 100,000 usages."
+)
+@click.option("--share", type=click.IntRange(1, 1000), default=1, hidden=True)
 @json_option
-def example_load(as_json: bool) -> None:
-    """Load the example; a second time changes nothing."""
+def example_load(full: bool, share: int, as_json: bool) -> None:
+    """Load the example; a second time changes nothing, and one that was stopped goes on."""
     use_django_patiently()
     from bitgoeul.site.example import load
 
     out = Out(as_json)
-    for part, seconds in load():
-        out.row({"part": part, "seconds": seconds}, f"{part} ({seconds:.1f} s)")
+    for step in load(full=full, share=share):
+        data = {
+            "part": step.part,
+            "seconds": step.seconds,
+            "done": step.done,
+            "total": step.total,
+            "left": step.left,
+        }
+        count = f" {step.done:,} of {step.total:,}" if step.total > 1 else ""
+        rest = f", about {step.left:.0f} s left" if step.left else ""
+        out.row(data, f"{step.part}{count} ({step.seconds:.1f} s{rest})")
 
 
 @click.group()
