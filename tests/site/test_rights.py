@@ -26,6 +26,7 @@ GETS = """
 /account/elevation/                               302 403 403 403 200 200 200
 /operators/                                       302 403 403 403 200 403 200
 /operators/elevations/                            302 403 403 403 200 403 200
+/operators/person/                                302 403 403 403 200 403 403
 /organisations/{company}/                         302 404 404 200 200 200 200
 /organisations/new/                               302 200 200 200 200 200 200
 /home/                                            302 200 200 200 200 200 200
@@ -144,6 +145,7 @@ POSTS = """
 /account/sign-ins/{token}/end/                    302 302 302 302 302 302 302
 /account/sign-ins/end/                            302 302 302 302 302 302 302
 /operators/                                       302 403 403 403 403 403 403
+/operators/person/                                302 403 403 403 422 403 403
 /operators/{bora}/STAFF/revoke/                   302 403 403 403 403 403 403
 /operators/{bora}/end-access/                     302 403 403 403 403 403 403
 /organisations/{company}/                         302 404 404 302 403 403 403

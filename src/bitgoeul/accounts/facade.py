@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from .attempts import forget_old as forget_old_attempts
 from .authority import may, register_verb, require, scopes, verbs
 from .bulk import NewOrganisation, NewProject, create_organisations, create_projects
 from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
 from .example import NamedPerson, example_id, example_people, load_example, named_people
+from .operators import grant_role
 from .people import SeenPerson, seen_people
 from .queries import (
     actor_for,
@@ -103,6 +105,8 @@ __all__ = [
     "example_id",
     "example_people",
     "example_sign_in_open",
+    "forget_old_attempts",
+    "grant_role",
     "hand_over_project",
     "issue_token",
     "load_example",

@@ -50,6 +50,15 @@ def _viewer(user_ids: list[UUID]) -> Callable[[User], OperatorView]:
     return view
 
 
+def by_email(*, actor: Actor, email: str) -> UUID:
+    """Anybody's id by e-mail, also of a closed account, for staff alone; NotFound for nobody's."""
+    require(actor=actor, verb="accounts.lift_lock", thing=PORTAL)
+    found = User.objects.filter(email__iexact=email.strip()).values_list("pk", flat=True).first()
+    if found is None:
+        raise NotFound(N_("There is no such person."), field="email")
+    return found
+
+
 def _person(user_id: UUID) -> User:
     row = User.objects.select_for_update().filter(pk=user_id).first()
     if row is None:

@@ -255,4 +255,29 @@ def _tell(report: Report, name: str, as_json: bool) -> None:
     raise click.exceptions.Exit(0 if report.ok else FINDINGS)
 
 
-COMMANDS = (up, journey, restart, check, doctor, migrate, example, ledger, audit)
+@click.group()
+def operator() -> None:
+    """People who work for the operator; the pages do the rest once the first of them can sign in."""
+
+
+@operator.command("add")
+@click.argument("email")
+@click.option("--role", type=click.Choice(["STAFF", "ENGINEER", "AUDITOR"]), default="STAFF", show_default=True)
+@json_option
+def operator_add(email: str, role: str, as_json: bool) -> None:
+    """Give the person with EMAIL, who has signed up, a role; again changes nothing."""
+    use_django()
+    from bitgoeul.accounts import facade as accounts
+
+    user_id = accounts.user_id_by_email(email)
+    if user_id is None:
+        raise bad_input(f"Nobody has signed up with {email}. Sign up at the pages first, then give the role here.")
+    accounts.grant_role(
+        actor=accounts.Actor.system("command-line"), user_id=user_id, role=accounts.OperatorRole(role)
+    )
+    Out(as_json).row(
+        {"email": email, "role": role}, f"{email} has the role {role}; it works with a second factor."
+    )
+
+
+COMMANDS = (operator, up, journey, restart, check, doctor, migrate, example, ledger, audit)
