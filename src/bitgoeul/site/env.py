@@ -95,6 +95,9 @@ class Env(BaseSettings):
     idle_minutes_operator: int = Field(
         default=30, ge=5, le=720, description="The same for people with a role at the operator."
     )
+    project_storage_mib: int = Field(
+        default=4096, ge=1, le=2**22, description="What the subjects of one project may take together, in MiB."
+    )
     local_cores: int = Field(
         default=0,
         ge=0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -54,7 +55,7 @@ WORDS = {
     ),
     413: Words(
         N_("The request is too large"),
-        N_("The form holds more text or more fields than the portal takes."),
+        N_("A file may have at most {file} MiB, and text 2 MiB in at most 500 fields and 20 files."),
         N_("Go back, send less at once, and put large content into a file."),
     ),
     429: Words(
@@ -81,18 +82,19 @@ def page(request: HttpRequest, status: int) -> HttpResponse:
     """The error page of one status; JSON for a caller below /api/."""
     words = WORDS[status]
     if request.path.startswith("/api/"):
-        return _refusal(status, gettext(words.heading), gettext(words.remedy))
+        limits = {"limit_mib": settings.UPLOAD_LIMIT_BYTES // 2**20} if status == 413 else {}
+        return _refusal(status, gettext(words.heading), gettext(words.remedy), **limits)
     context = {
         "heading": gettext(words.heading),
-        "reason": gettext(words.reason),
+        "reason": gettext(words.reason).format(file=settings.UPLOAD_LIMIT_BYTES // 2**20),
         "remedy": gettext(words.remedy),
         "request_id": audit.request_id(),
     }
     return render(request, "site/error.html", context, status=status)
 
 
-def _refusal(status: int, message: str, remedy: str) -> HttpResponse:
-    body = {"code": f"http_{status}", "message": message, "detail": {"remedy": remedy}}
+def _refusal(status: int, message: str, remedy: str, **detail: int) -> HttpResponse:
+    body = {"code": f"http_{status}", "message": message, "detail": {"remedy": remedy, **detail}}
     return HttpResponse(json.dumps(body), content_type="application/json", status=status)
 
 
