@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from bitgoeul.kernel.clock import now
 
 from .agreements import Side
-from .partnerships import PartnershipLine, partnership_counts, record_partnerships
 from .planning import plan as _plan
 from .queries import (
     agreement,
@@ -50,7 +49,6 @@ __all__ = [
     "ApplicationView",
     "DecisionView",
     "OpenCall",
-    "PartnershipLine",
     "Plan",
     "Side",
     "SignatureView",
@@ -67,9 +65,7 @@ __all__ = [
     "load_example",
     "median_time_to_first_usable_minute",
     "open_calls",
-    "partnership_counts",
     "plan",
-    "record_partnerships",
     "say",
     "sign",
     "to_sign",
