@@ -256,8 +256,6 @@ def names_of(world: SimpleNamespace) -> dict[str, Any]:
         "protocol": world.protocol.digest,
         "bora": world.people["bora"],
         "figure": world.figure,
-        "call": "quick-start",
-        "question": 1,
         "token": new_id(),
         **world.evidence,
     }

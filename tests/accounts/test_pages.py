@@ -98,21 +98,6 @@ def test_sign_up_confirms_by_mail_and_signs_in(client, settings):
     assert client.get("/api/v1/me").json()["name"] == "도라지"
 
 
-def test_failed_sign_ins_are_limited(client, person, settings):
-    from django.core.cache import cache
-
-    cache.clear()
-    person("ara")
-    limit = int(re.search(r"(\d+)/5m/key", settings.ACCOUNT_RATE_LIMITS["login_failed"]).group(1))
-    attempt = {"login": "ara@example.kr", "password": "wrong wrong wrong"}
-    for _ in range(limit):
-        assert client.post("/accounts/login/", attempt).status_code == 200
-    right = {"login": "ara@example.kr", "password": "correct horse battery"}
-    client.post("/accounts/login/", right)
-    assert "_auth_user_id" not in client.session
-    cache.clear()
-
-
 @pytest.mark.parametrize("path", ["login/", "signup/", "password/reset/"])
 @pytest.mark.parametrize("language", ["ko", "en"])
 def test_sign_in_pages_stand_in_the_portal(client, path, language):

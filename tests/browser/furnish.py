@@ -18,12 +18,14 @@ from portal_world import build, names_of  # noqa: E402
 
 
 def session_of(user_id: object) -> str:
-    """The session key of somebody who has signed in."""
+    """The session key of somebody who has signed in, by password and a second factor."""
     user = get_user_model().objects.get(pk=user_id)
     store = SessionStore()
     store[SESSION_KEY] = str(user.pk)
     store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    store["account_authentication_methods"] = [{"method": "mfa", "type": "totp", "at": 0.0}]
+    store["account_authentication_methods_user"] = str(user.pk)
     store.save()
     return str(store.session_key)
 

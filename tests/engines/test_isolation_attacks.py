@@ -147,6 +147,11 @@ def test_the_job_says_its_tier_and_where_its_figures_come_from(world):
     assert environment["metering"] == expected
 
 
+def test_our_own_code_can_be_imported_at_every_tier(world):
+    """The harness of a trial is such code, from an installed package and from a checkout alike."""
+    assert world.run("import bitgoeul.protocols.inference.harness; print('there')").out == "there\n"
+
+
 def test_the_page_of_jobs_has_this_table():
     assert markdown_table() in (ROOT / "docs/reference/jobs.md").read_text(encoding="utf-8")
 

@@ -25,12 +25,18 @@ KILLS = int(os.environ.get("SOAK_ROUNDS", "3")) * 4
 FOLLOWERS = 4
 ACT = str(Path(__file__).with_name("act.py"))
 SECONDS_MAX = 600.0
+# Each job leaves a line outside its own directory, as only the weakest tier lets it.
+OPEN = {"BITGOEUL_LOCAL_ISOLATION": "limits"}
 
 
 def act(home: Path, *arguments: str) -> str:
     """Run an act to its end."""
     done = subprocess.run(
-        [sys.executable, ACT, *arguments], env=environment(home), capture_output=True, text=True, check=False
+        [sys.executable, ACT, *arguments],
+        env=environment(home, **OPEN),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -47,7 +53,12 @@ class Followers:
     def _start(home: Path) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         return subprocess.Popen(
-            [sys.executable, ACT, "follow"], env=environment(home), stdin=pipe, stdout=pipe, stderr=pipe, text=True
+            [sys.executable, ACT, "follow"],
+            env=environment(home, **OPEN),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
         )
 
     @staticmethod
@@ -110,7 +121,7 @@ def check(installation, ran: Path, lost: set[str] = frozenset()) -> None:
     assert list((installation.home / "engine" / "local" / "jobs").iterdir()) == []
 
 
-def test_four_followers_start_no_job_twice(field, record_property):
+def test_four_followers_start_no_job_twice(field):
     installation, ran = field
     followers = Followers(installation.home)
     try:
@@ -118,10 +129,9 @@ def test_four_followers_start_no_job_twice(field, record_property):
     finally:
         followers.close()
     check(installation, ran)
-    record_property("result", f"{FOLLOWERS} followers race for {JOBS} starts: 0 lost, 0 double, books clean")
 
 
-def test_killed_followers_and_wrappers_lose_no_job_and_charge_none_twice(field, record_property):
+def test_killed_followers_and_wrappers_lose_no_job_and_charge_none_twice(field):
     installation, ran = field
     seed = random.SystemRandom().getrandbits(32)
     print("seed", seed)
@@ -136,7 +146,6 @@ def test_killed_followers_and_wrappers_lose_no_job_and_charge_none_twice(field, 
     finally:
         followers.close()
     check(installation, ran, lost)
-    record_property("result", f"{KILLS} kills of followers, {JOBS} jobs: 0 lost, 0 charged twice, books clean")
 
 
 def kill_wrapper(home: Path, chance: random.Random) -> set[str]:

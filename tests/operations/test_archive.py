@@ -56,7 +56,7 @@ def test_one_changed_byte_of_any_part_is_refused_by_its_name(written, part):
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(data)
-    with pytest.raises(archive.Damaged) as refusal:
+    with pytest.raises(archive.BrokenArchive) as refusal:
         archive.check(path)
     assert refusal.value.part == part
 
@@ -75,19 +75,19 @@ def rewritten(path, change):
 
 def test_a_part_taken_out_put_in_or_there_twice_is_refused(written):
     gone = rewritten(written(), lambda members: [each for each in members if each[0] != "database.sqlite3"])
-    with pytest.raises(archive.Damaged, match=r"database\.sqlite3: is missing"):
+    with pytest.raises(archive.BrokenArchive, match=r"database\.sqlite3: is missing"):
         archive.check(gone)
     more = rewritten(written(), lambda members: [("content/" + "a" * 64, b"x"), *members])
-    with pytest.raises(archive.Damaged, match="is not in the manifest"):
+    with pytest.raises(archive.BrokenArchive, match="is not in the manifest"):
         archive.check(more)
     twice = rewritten(written(), lambda members: [members[1], *members])
-    with pytest.raises(archive.Damaged, match="is there twice"):
+    with pytest.raises(archive.BrokenArchive, match="is there twice"):
         archive.check(twice)
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/passwd", "keys/../../x", "content/short", "keys/.hidden"])
 def test_a_name_that_would_leave_its_place_is_refused_before_anything_is_written(written, name):
-    with pytest.raises(archive.Damaged, match="does not belong into a backup"):
+    with pytest.raises(archive.BrokenArchive, match="does not belong into a backup"):
         archive.check(rewritten(written(), lambda members: [(name, b"x"), *members]))
 
 
@@ -97,14 +97,14 @@ def test_a_manifest_rewritten_to_fit_is_refused_by_its_signature(written, key, t
         written(parts={**PARTS, "database.sqlite3": b"forged"}, signer=None),
         lambda members: [*members, ("manifest.sig", signature)],
     )
-    with pytest.raises(archive.Damaged, match=r"manifest\.sig: does not fit the manifest"):
+    with pytest.raises(archive.BrokenArchive, match=r"manifest\.sig: does not fit the manifest"):
         archive.check(forged)
     unsigned = written(signer=None)
     assert archive.check(unsigned).signed_by == ""
-    with pytest.raises(archive.Damaged, match="nobody signed this backup"):
+    with pytest.raises(archive.BrokenArchive, match="nobody signed this backup"):
         archive.check(unsigned, trusted=key.public)
     stranger = FileKey.load_or_create(tmp_path / "other")
-    with pytest.raises(archive.Damaged, match="is not that of the key asked for"):
+    with pytest.raises(archive.BrokenArchive, match="is not that of the key asked for"):
         archive.check(written(), trusted=stranger.public)
 
 
@@ -120,7 +120,7 @@ def test_an_archive_cut_anywhere_is_refused(written, share):
     with tarfile.open(path) as tar:
         end = tar.getmember("manifest.json").offset_data
     path.write_bytes(data[: int(end * share)])
-    with pytest.raises(archive.Damaged):
+    with pytest.raises(archive.BrokenArchive):
         archive.check(path)
 
 

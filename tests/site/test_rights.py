@@ -26,6 +26,7 @@ GETS = """
 /account/elevation/                               302 403 403 403 200 200 200
 /operators/                                       302 403 403 403 200 403 200
 /operators/elevations/                            302 403 403 403 200 403 200
+/operators/person/                                302 403 403 403 200 403 403
 /organisations/{company}/                         302 404 404 200 200 200 200
 /organisations/new/                               302 200 200 200 200 200 200
 /home/                                            302 200 200 200 200 200 200
@@ -35,6 +36,16 @@ GETS = """
 /projects/{project}/statement/?format=xlsx        302 404 200 200 200 200 200
 /projects/{project}/subjects/new/                 302 404 200 200 403 403 403
 /projects/{project}/trials/new/                   302 404 200 200 403 403 403
+/trail/project/{project}/                         302 404 200 200 200 200 200
+/trail/organisation/{company}/                    302 404 404 200 200 200 200
+/trail/application/{application}/                 302 404 404 200 200 404 200
+/trail/agreement/{agreement}/                     302 404 404 200 200 404 200
+/trail/allocation/{allocation}/                   302 404 200 200 200 200 200
+/trail/job/{job}/                                 302 404 200 200 200 200 200
+/trail/subject/{subject}/                         302 404 200 200 200 200 200
+/trail/trial/{trial}/                             302 404 200 200 200 200 200
+/trail/evidence/{public}/                         302 404 200 200 200 200 200
+/trail/evidence/{private}/?format=xlsx            302 404 200 200 200 200 200
 /subjects/{subject}/                              302 404 200 200 200 200 200
 /trials/{trial}/                                  302 404 200 200 200 200 200
 /trials/{running}/status/                         302 404 302 302 302 302 302
@@ -64,6 +75,8 @@ GETS = """
 /calls/quick-start/                               200 200 200 200 200 200 200
 /calls/quick-start/apply/                         302 200 200 200 200 200 200
 /calls/quick-start/apply/?draft={draft}           302 404 404 200 403 404 403
+/partners/                                        302 403 403 403 200 403 200
+/partners.xlsx                                    302 403 403 403 200 403 200
 /applications/                                    302 200 200 200 200 200 200
 /applications.xlsx                                302 200 200 200 200 200 200
 /applications/{application}/                      302 404 404 200 200 404 200
@@ -86,6 +99,8 @@ GETS = """
 /api/v1/tokens                                    401 200 200 200 200 200 200
 /api/v1/projects                                  401 200 200 200 200 200 200
 /api/v1/projects/{project}                        401 404 200 200 200 200 200
+/api/v1/trail/project/{project}                   401 404 200 200 200 200 200
+/api/v1/trail/evidence/{private}                  401 404 200 200 200 200 200
 /api/v1/figures                                   200 200 200 200 200 200 200
 /api/v1/figures/{figure}                          200 200 200 200 200 200 200
 /api/v1/figures/{figure}/claims                   200 200 200 200 200 200 200
@@ -130,6 +145,7 @@ POSTS = """
 /account/sign-ins/{token}/end/                    302 302 302 302 302 302 302
 /account/sign-ins/end/                            302 302 302 302 302 302 302
 /operators/                                       302 403 403 403 403 403 403
+/operators/person/                                302 403 403 403 422 403 403
 /operators/{bora}/STAFF/revoke/                   302 403 403 403 403 403 403
 /operators/{bora}/end-access/                     302 403 403 403 403 403 403
 /organisations/{company}/                         302 404 404 302 403 403 403

@@ -99,10 +99,10 @@ def _refusal(actor: Actor, verb: Verb, thing: Thing) -> Text:
 
 REMEDIES = {
     SecondFactorNeeded.code: Text(
-        N_("Set up a passkey or an authenticator app on the page “Security”, then sign in with it.")
+        N_("Set up a passkey or an authenticator app on the page “My account”, then sign in with it.")
     ),
     ElevationNeeded.code: Text(N_("Ask for it on the page “Elevation”; it lasts at most an hour.")),
-    ScopeMissing.code: Text(N_("Make a token with this scope on the page “Security”.")),
+    ScopeMissing.code: Text(N_("Make a token with this scope on the page “My account”.")),
 }
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from .attempts import forget_old as forget_old_attempts
 from .authority import may, register_verb, require, scopes, verbs
+from .bulk import NewOrganisation, NewProject, create_organisations, create_projects
 from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
 from .example import NamedPerson, example_id, example_people, load_example, named_people
+from .operators import grant_role
+from .people import SeenPerson, seen_people
 from .queries import (
     actor_for,
     members,
@@ -19,7 +23,7 @@ from .queries import (
     projects,
     user_id_by_email,
 )
-from .rules import clean_registration_number, show_registration_number
+from .rules import check_digit, clean_registration_number, show_registration_number
 from .sending import send_written, write_mail
 from .services import (
     PORTAL,
@@ -69,6 +73,8 @@ __all__ = [
     "ElevationView",
     "MemberView",
     "NamedPerson",
+    "NewOrganisation",
+    "NewProject",
     "OperatorRole",
     "OrganisationKind",
     "OrganisationMemberView",
@@ -78,6 +84,7 @@ __all__ = [
     "ProjectView",
     "ScopeMissing",
     "SecondFactorNeeded",
+    "SeenPerson",
     "Thing",
     "TokenView",
     "TooManyFailures",
@@ -88,13 +95,18 @@ __all__ = [
     "actor_seen",
     "add_member",
     "add_organisation_member",
+    "check_digit",
     "clean_registration_number",
     "create_organisation",
+    "create_organisations",
     "create_project",
+    "create_projects",
     "create_user",
     "example_id",
     "example_people",
     "example_sign_in_open",
+    "forget_old_attempts",
+    "grant_role",
     "hand_over_project",
     "issue_token",
     "load_example",
@@ -117,6 +129,7 @@ __all__ = [
     "require",
     "revoke_token",
     "scopes",
+    "seen_people",
     "send_written",
     "session_or_token",
     "show_registration_number",

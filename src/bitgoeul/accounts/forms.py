@@ -157,7 +157,21 @@ class OperatorForm(forms.Form):
         self.fields["role"].choices = choices  # type: ignore[attr-defined]
 
 
-class ReasonForm(forms.Form):
-    """Why something is done to somebody's account."""
+class PersonForm(forms.Form):
+    """Somebody by e-mail, for staff to do something about."""
 
-    reason = forms.CharField(label=_("Why"), max_length=500)
+    email = forms.EmailField(label=_("E-mail"))
+    act = forms.ChoiceField(label=_("What to do"))
+    reason = forms.CharField(
+        label=_("Why"), max_length=500, required=False, help_text=_("Needed to close an account.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["act"].choices = [  # type: ignore[attr-defined]
+            ("lift", _("Let them try to sign in again")),
+            ("end", _("Sign them out everywhere and end their tokens")),
+            ("close", _("Close their account")),
+            ("reopen", _("Open their account again")),
+            ("erase", _("Erase the personal values that events keep")),
+        ]

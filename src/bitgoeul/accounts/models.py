@@ -243,3 +243,16 @@ class ElevationEnd(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.elevation_id} at {self.at}"
+
+
+class FailedAttempts(models.Model):
+    """How often signing in has failed for one key, and until when it waits; the key is a keyed hash."""
+
+    key = models.CharField(primary_key=True, max_length=64)
+    kind = models.CharField(max_length=16)
+    failures = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(db_index=True)
+    until = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.failures}"

@@ -17,9 +17,10 @@ from bitgoeul.kernel.errors import BadInput, DomainError, NotFound
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import add_error, no_store, page_number
 
-from . import elevation, operators, queries
+from . import attempts, elevation, operators, queries
 from .authority import may, require, verbs
-from .forms import OperatorForm
+from .errors import ElevationNeeded
+from .forms import OperatorForm, PersonForm
 from .services import PORTAL
 from .sessions import actor_of
 from .types import ElevationView, OperatorRole
@@ -87,6 +88,42 @@ def end_access(request: HttpRequest, user_id: UUID) -> HttpResponse:
     keys = ngettext("%(n)s token", "%(n)s tokens", tokens) % {"n": tokens}
     messages.success(request, _("Ended: %(sessions)s, %(tokens)s.") % {"sessions": ended, "tokens": keys})
     return redirect("accounts:operators")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def person(request: HttpRequest) -> HttpResponse:
+    """What staff may do about somebody's account: lift a wait, end their access, close or reopen it, erase."""
+    actor = actor_of(request)
+    require(actor=actor, verb="accounts.lift_lock", thing=PORTAL)
+    form = PersonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _act(request, **form.cleaned_data)
+        except DomainError as error:
+            if isinstance(error, ElevationNeeded):
+                raise
+            add_error(form, error)
+        else:
+            return redirect("accounts:operator_person")
+    return no_store(render(request, "accounts/person.html", {"form": form}, status=422 if form.errors else 200))
+
+
+def _act(request: HttpRequest, email: str, act: str, reason: str) -> None:
+    actor = actor_of(request)
+    if act == "lift":
+        attempts.lift(actor=actor, email=email)
+    else:
+        user_id = operators.by_email(actor=actor, email=email)
+        if act == "end":
+            operators.end_access(actor=actor, user_id=user_id)
+        elif act == "close":
+            operators.close_account(actor=actor, user_id=user_id, reason=reason)
+        elif act == "reopen":
+            operators.reopen_account(actor=actor, user_id=user_id)
+        else:
+            operators.erase_personal(actor=actor, user_id=user_id)
+    messages.success(request, _("It is done."))
 
 
 @login_required

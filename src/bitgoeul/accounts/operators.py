@@ -23,9 +23,6 @@ from .types import Actor, OperatorRole, OperatorView
 
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
-# In turn: two members of staff who end each other at once would leave none.
-LAST_STAFF = "accounts.last_staff"
-
 
 def listed(*, actor: Actor, page: int = 1) -> Page[OperatorView]:
     """One page of the people with operator roles, by e-mail."""
@@ -51,6 +48,15 @@ def _viewer(user_ids: list[UUID]) -> Callable[[User], OperatorView]:
         return OperatorView(row.pk, str(row), row.email, tuple(given), by_claim, row.pk in factors)
 
     return view
+
+
+def by_email(*, actor: Actor, email: str) -> UUID:
+    """Anybody's id by e-mail, also of a closed account, for staff alone; NotFound for nobody's."""
+    require(actor=actor, verb="accounts.lift_lock", thing=PORTAL)
+    found = User.objects.filter(email__iexact=email.strip()).values_list("pk", flat=True).first()
+    if found is None:
+        raise NotFound(N_("There is no such person."), field="email")
+    return found
 
 
 def _person(user_id: UUID) -> User:
@@ -85,8 +91,8 @@ def grant_role(*, actor: Actor, user_id: UUID, role: OperatorRole) -> None:
 def revoke_role(*, actor: Actor, user_id: UUID, role: OperatorRole) -> None:
     """Take a role away; again changes nothing. The last member of staff stays, or nobody could give roles."""
     require(actor=actor, verb="accounts.revoke_operator", thing=PORTAL)
-    audit.take_turn(LAST_STAFF)
-    rows = {row.user_id: row for row in OperatorGrant.objects.filter(role=role)}
+    # All rows of the role are locked: two members of staff who revoke each other at once would leave none.
+    rows = {row.user_id: row for row in OperatorGrant.objects.select_for_update().filter(role=role)}
     known = rows.get(user_id)
     if known is None:
         return
@@ -122,7 +128,6 @@ def _end_access(actor: Actor, user_id: UUID, why: str) -> tuple[int, int]:
 def close_account(*, actor: Actor, user_id: UUID, reason: str) -> None:
     """Close a person's account: nobody signs in by it, its sessions and tokens end; again changes nothing."""
     require(actor=actor, verb="accounts.close_account", thing=PORTAL)
-    audit.take_turn(LAST_STAFF)
     person, reason = _person(user_id), " ".join(reason.split())
     if not reason:
         raise BadInput(N_("This field is needed."), field="reason")

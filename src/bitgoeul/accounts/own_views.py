@@ -17,13 +17,13 @@ from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.web.facade import add_error, no_store
 
-from . import queries, services, tokens
+from . import queries, security, services, sign_ins, tokens
 from .adapter import remember_language
 from .authority import may, require
 from .forms import AccountForm, OrganisationMemberForm, TokenForm
 from .models import User
 from .rules import show_registration_number
-from .sessions import actor_of
+from .sessions import actor_of, sign_in_id
 from .types import OrganisationRole
 
 
@@ -63,6 +63,8 @@ def _account_page(request: HttpRequest, form: AccountForm, token_form: TokenForm
         "email": cast("User", request.user).email,
         "organisations": queries.my_organisations(actor),
         "tokens": tokens.my_tokens(actor),
+        "security": security.overview(cast("User", request.user)),
+        "sign_ins": sign_ins.mine(actor, sign_in_id(request)),
     }
     status = 422 if form.errors or token_form.errors else 200
     return no_store(render(request, "accounts/account.html", context, status=status))

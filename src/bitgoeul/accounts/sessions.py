@@ -12,7 +12,8 @@ from ninja.security import APIKeyCookie, HttpBearer
 
 from bitgoeul.kernel.text import N_
 
-from .addresses import FORWARDING_HEADERS
+from . import attempts
+from .addresses import FORWARDING_HEADERS, client_address
 from .elevation import of_sign_in
 from .errors import ScopeMissing
 from .example import example_installation, is_loopback
@@ -101,6 +102,9 @@ class TokenAuth(HttpBearer):
         """The token's actor, or None; a token that may only read is refused before anything runs."""
         actor = actor_of_token(token)
         if actor is None:
+            # Only who sends wrong ones waits: a right token has nothing to guess and always works.
+            attempts.check("token", client_address(request))
+            attempts.failed("token", client_address(request))
             return None
         if actor.read_only and request.method not in SAFE_METHODS:
             raise ScopeMissing(N_("This token may only read."))

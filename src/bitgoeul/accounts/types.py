@@ -342,6 +342,26 @@ class SignInView:
     assurance: Assurance
     is_this: bool = False
 
+    @property
+    def device_words(self) -> Text:
+        """Browser and system, as the browser tells; it may tell anything, so this is a hint and no proof."""
+        browser = next((word for mark, word in BROWSERS if mark in self.device), "")
+        system = next((word for mark, word in SYSTEMS if mark in self.device), "")
+        if not browser and not system:
+            return Text(N_("Unknown device"))
+        return Text("{device}", {"device": " · ".join(filter(None, (browser, system)))})
+
+
+# The more particular first: every browser also names the one it descends from.
+BROWSERS = (
+    ("Whale/", "Whale"), ("Edg/", "Edge"), ("SamsungBrowser/", "Samsung Internet"), ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"), ("Safari/", "Safari"), ("python-", "Python"), ("curl/", "curl"),
+)  # fmt: skip
+SYSTEMS = (
+    ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class OperatorView:

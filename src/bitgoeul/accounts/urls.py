@@ -19,6 +19,7 @@ urlpatterns = [
     path("account/sign-ins/<uuid:sign_in_id>/end/", security_views.sign_in_end, name="sign_in_end"),
     path("account/sign-ins/end/", security_views.sign_ins_end, name="sign_ins_end"),
     path("operators/", operator_views.people, name="operators"),
+    path("operators/person/", operator_views.person, name="operator_person"),
     path("operators/elevations/", operator_views.elevations, name="elevations"),
     path("operators/<uuid:user_id>/<str:role>/revoke/", operator_views.revoke, name="operator_revoke"),
     path("operators/<uuid:user_id>/end-access/", operator_views.end_access, name="end_access"),

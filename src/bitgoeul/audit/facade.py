@@ -20,8 +20,8 @@ from .queries import (
 )
 from .request import origin, request_context, request_id
 from .services import advance, emit, emit_many, erase_personal, plain, record, record_access, record_many
-from .turns import take_turn
-from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report
+from .trail import personal_values, trail, trail_to_export
+from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report, TrailLine
 
 __all__ = [
     "AppendOnlyModel",
@@ -34,6 +34,7 @@ __all__ = [
     "News",
     "Report",
     "StatefulModel",
+    "TrailLine",
     "advance",
     "append_only_operations",
     "append_only_tables",
@@ -51,6 +52,7 @@ __all__ = [
     "moves_of",
     "newest_event_at",
     "origin",
+    "personal_values",
     "plain",
     "record",
     "record_access",
@@ -70,8 +72,9 @@ __all__ = [
     "subjects_with",
     "subscribe",
     "subscribers",
-    "take_turn",
     "told_of",
+    "trail",
+    "trail_to_export",
     "verify",
     "write_head",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import ClassVar
 
 from bitgoeul.kernel.text import Text
 
@@ -93,3 +94,42 @@ class EventView:
     verb: str
     before: Mapping[str, object] | None
     after: Mapping[str, object] | None
+
+
+@dataclass(frozen=True)
+class TrailLine:
+    """One event as an audit trail shows it.
+
+    ``sequence`` is its position in the chain, None until the sealer has taken it; ``personal`` tells that values
+    stand apart, erasable; ``request_id`` is the request that caused it, empty outside one.
+    """
+
+    PLAIN: ClassVar[tuple[str, ...]] = (
+        "at",
+        "actor",
+        "verb",
+        "subject_kind",
+        "subject_id",
+        "before",
+        "after",
+        "request_id",
+        "sequence",
+        "personal",
+    )
+
+    id: str
+    at: datetime
+    actor: str
+    verb: str
+    subject_kind: str
+    subject_id: str
+    before: Mapping[str, object] | None
+    after: Mapping[str, object] | None
+    request_id: str
+    sequence: int | None
+    personal: bool
+
+    @property
+    def reason(self) -> str:
+        """Why, as whoever acted said it; empty when nobody did."""
+        return str((self.after or {}).get("reason") or "")

@@ -9,7 +9,16 @@ from .logs import read_log
 from .origins import register_origin
 from .ports import Limits
 from .queries import artefacts, job, job_views, jobs, standing
-from .services import cancel_job, estimate, follow_once, submit_job, write_off_job
+from .services import (
+    PastJob,
+    cancel_job,
+    define_cluster,
+    estimate,
+    follow_once,
+    import_jobs,
+    submit_job,
+    write_off_job,
+)
 from .states import MACHINE as JOB
 from .states import JobState
 from .types import ArtefactView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
@@ -25,11 +34,14 @@ __all__ = [
     "LogChunk",
     "NotEnoughLeft",
     "Origin",
+    "PastJob",
     "Standing",
     "artefacts",
     "cancel_job",
+    "define_cluster",
     "estimate",
     "follow_once",
+    "import_jobs",
     "job",
     "job_views",
     "jobs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from .types import PostingRequest, PostingView, Reason, SettleRequest, TransferV
 MEMO_LIMIT = 200
 LINES_LIMIT = 1_000
 BATCH_LIMIT = 10_000
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 # The verbs of the audit events that cover a posting: its own, or one for many.
 POST, POST_BATCH = "ledger.post", "ledger.post_batch"
 
@@ -177,9 +179,11 @@ def check_use(amount: int, field: str = "amount") -> int:
 
 
 def check_memo(memo: str) -> str:
-    """A memo of at most MEMO_LIMIT characters; raises BadInput."""
+    """A memo of at most MEMO_LIMIT characters that have a form in UTF-8; raises BadInput."""
     if len(memo) > MEMO_LIMIT:
         raise BadInput(N_("A memo has at most {limit} characters."), field="memo", limit=MEMO_LIMIT)
+    if not memo.isascii() and _HALF_PAIR.search(memo):
+        raise BadInput(N_("A text with half of a surrogate pair."), field="memo")
     return memo
 
 

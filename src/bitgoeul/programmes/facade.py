@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from bitgoeul.kernel.clock import now
 
 from .agreements import Side
+from .partnerships import PartnershipLine, partnership_counts, record_partnerships
 from .planning import plan as _plan
 from .queries import (
     agreement,
@@ -49,6 +50,7 @@ __all__ = [
     "ApplicationView",
     "DecisionView",
     "OpenCall",
+    "PartnershipLine",
     "Plan",
     "Side",
     "SignatureView",
@@ -65,7 +67,9 @@ __all__ = [
     "load_example",
     "median_time_to_first_usable_minute",
     "open_calls",
+    "partnership_counts",
     "plan",
+    "record_partnerships",
     "say",
     "sign",
     "to_sign",

@@ -13,6 +13,35 @@ from bitgoeul.kernel.ids import new_id
 from .states import APPLICATION
 
 
+class Partnership(models.Model):
+    """An organisation's memorandum with the city (협약) and the day it opened an office or lab there (입주).
+
+    Partners are not the firms served: who is served has a project.
+    """
+
+    organisation = models.OneToOneField(
+        "accounts.Organisation", on_delete=models.PROTECT, primary_key=True, related_name="+"
+    )
+    signed_on = models.DateField()
+    opened_on = models.DateField(null=True)
+    is_example = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(opened_on__isnull=True) | models.Q(opened_on__gte=models.F("signed_on")),
+                name="programmes_partnership_order",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["signed_on"], name="programmes_partner_signed"),
+            models.Index(fields=["opened_on"], name="programmes_partner_opened"),
+        )
+
+    def __str__(self) -> str:
+        return f"partnership of {self.organisation_id}"
+
+
 class CallVersion(AppendOnlyModel):
     """One version of a call; the highest version of a code is the call as it stands.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from .views import agreements, applications, calls, start, workbooks
+from .views import agreements, applications, calls, partners, start, workbooks
 
 app_name = "programmes"
 
@@ -17,6 +17,8 @@ urlpatterns = [
     path("calls/", calls.calls, name="calls"),
     path("calls/<slug:code>/", calls.call, name="call"),
     path("calls/<slug:code>/apply/", applications.apply, name="apply"),
+    path("partners/", partners.partners, name="partners"),
+    path("partners.xlsx", partners.partners_xlsx, name="partners_xlsx"),
     path("applications/", applications.applications, name="applications"),
     path("applications.xlsx", workbooks.applications, name="applications_xlsx"),
     path("applications/<uuid:id>/", applications.application, name="application"),

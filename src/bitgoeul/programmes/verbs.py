@@ -25,6 +25,10 @@ VERBS = (
          operator_roles=STAFF),
     Verb("programmes.view_waiting", kind="installation", label=Text(N_("See the agreements to be signed")),
          operator_roles=WATCHERS),
+    Verb("programmes.view_partnerships", kind="installation", label=Text(N_("See the partner organisations")),
+         operator_roles=WATCHERS),
+    Verb("programmes.record_partnerships", kind="installation", label=Text(N_("Record partner organisations")),
+         operator_roles=STAFF),
 )  # fmt: skip
 
 for verb in VERBS:

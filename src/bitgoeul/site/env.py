@@ -88,9 +88,15 @@ class Env(BaseSettings):
         default="required",
         description="'required': operator roles rest in a session without a second factor; production always.",
     )
+    sign_in_providers: Path | None = Field(
+        default=None, description="A JSON file of OIDC and SAML identity providers; none when empty."
+    )
     idle_minutes: int = Field(default=240, ge=5, le=720, description="Minutes after which an idle session ends.")
     idle_minutes_operator: int = Field(
         default=30, ge=5, le=720, description="The same for people with a role at the operator."
+    )
+    project_storage_mib: int = Field(
+        default=4096, ge=1, le=2**22, description="What the subjects of one project may take together, in MiB."
     )
     local_cores: int = Field(
         default=0,

@@ -26,6 +26,7 @@ from bitgoeul.trials.rest import router as trials_router
 from bitgoeul.web.facade import refusal_json
 
 from .pages import errors
+from .pages.rest import router as pages_router
 
 TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 ABOUT = """Runs a public AI cluster, from a company's application to signed evidence and a public figure.
@@ -157,6 +158,7 @@ for room_router in (
     programmes_router,
     resources_router,
     trials_router,
+    pages_router,
 ):
     api.add_router("", room_router)
 

@@ -42,6 +42,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "csp",
     "ninja",
 ]
@@ -108,7 +111,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/home/"
-globals().update(allauth_settings.ALLAUTH)
+SIGN_IN = allauth_settings.with_providers(ENV.sign_in_providers, public_url=PUBLIC_URL, production=PRODUCTION)
+SIGN_IN_PROVIDERS = SIGN_IN["SIGN_IN_PROVIDERS"]
+globals().update(SIGN_IN)
 
 # Without an SMTP server mail is written as files and, in an example, shown at /mail/.
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -140,6 +145,15 @@ FILE_UPLOAD_TEMP_DIR = None
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 UPLOAD_LIMIT_BYTES = ENV.upload_limit_mib * 1024 * 1024
+UPLOAD_TOTAL_BYTES = UPLOAD_LIMIT_BYTES + DATA_UPLOAD_MAX_MEMORY_SIZE
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 500
+PROJECT_STORAGE_BYTES = ENV.project_storage_mib * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "bitgoeul.site.uploads.LimitedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -162,7 +176,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF],
+        "form-action": [SELF, *SIGN_IN["SIGN_IN_ORIGINS"]],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }

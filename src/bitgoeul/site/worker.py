@@ -12,6 +12,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
+    from bitgoeul.accounts import facade as accounts
     from bitgoeul.audit import facade as audit
     from bitgoeul.kernel.clock import now
     from bitgoeul.ledger import facade as ledger
@@ -32,6 +33,7 @@ def main() -> None:
         Step("seal", lambda: audit.seal(limit=500), every_seconds=1.0),
         Step("expire holds", lambda: len(ledger.expire_holds(now=now(), actor=ACTOR)), every_seconds=5.0),
         Step("expire allocations", lambda: resources.expire_due(now()), every_seconds=30.0),
+        Step("forget failed sign-ins", accounts.forget_old_attempts, every_seconds=600.0),
         Step("write chain head", write_head, every_seconds=60.0),
         # Nothing announces the end of an embargo.
         Step("look at embargoes", outcomes.look_again, every_seconds=60.0),

@@ -5,4 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bitgoeul.site.settings")
-application = get_wsgi_application()
+_django = get_wsgi_application()
+
+from .uploads import in_time  # noqa: E402 - it needs the settings
+
+application = in_time(_django)

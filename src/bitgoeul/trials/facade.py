@@ -6,6 +6,7 @@ from .board import stage_board, subject_standing
 from .evidence import change_visibility, invalidate, issue_evidence, publish, withdraw
 from .evidence_log import check_newest, head_findings, verify_log
 from .evidence_queries import (
+    belongs,
     evidence,
     evidence_file,
     evidence_of_trials,
@@ -85,6 +86,7 @@ __all__ = [
     "Visibility",
     "add_version",
     "attempts_of",
+    "belongs",
     "change_visibility",
     "check_newest",
     "create_subject",

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from .cancelling import cancel_job, write_off_job
 from .following import follow_once
+from .history import PastJob, define_cluster, import_jobs
 from .submitting import estimate, submit_job
 
-__all__ = ["cancel_job", "estimate", "follow_once", "submit_job", "write_off_job"]
+__all__ = [
+    "PastJob",
+    "cancel_job",
+    "define_cluster",
+    "estimate",
+    "follow_once",
+    "import_jobs",
+    "submit_job",
+    "write_off_job",
+]

@@ -34,7 +34,7 @@ SMALL_MAX = 64 * 2**20
 Progress = Callable[[str], None]
 
 
-class Damaged(Exception):
+class BrokenArchive(Exception):
     """The archive is not what was written; ``part`` names what is wrong."""
 
     def __init__(self, part: str, text: str) -> None:
@@ -108,26 +108,26 @@ def new_private(path: Path) -> IO[bytes]:
 
 
 def members(path: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Every member in order; raises Damaged for what is no archive of ours, is cut, or has a name it must not."""
+    """Every member in order; BrokenArchive for what is no archive of ours, is cut, or has a wrong name."""
     try:
         with tarfile.open(path, "r:") as tar:
             for info in tar:
                 if not info.isreg() or not NAMES.fullmatch(info.name):
-                    raise Damaged(info.name[:100], "does not belong into a backup")
+                    raise BrokenArchive(info.name[:100], "does not belong into a backup")
                 source = tar.extractfile(info)
                 assert source is not None
                 yield info.name, source
     except (tarfile.TarError, EOFError) as error:
-        raise Damaged(path.name, f"is cut or is no backup ({error})") from error
+        raise BrokenArchive(path.name, f"is cut or is no backup ({error})") from error
 
 
 def pieces(name: str, source: IO[bytes]) -> Iterator[bytes]:
-    """A member in pieces; Damaged when it is cut."""
+    """A member in pieces; BrokenArchive when it is cut."""
     try:
         while chunk := source.read(CHUNK):
             yield chunk
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise Damaged(name, "is cut") from error
+        raise BrokenArchive(name, "is cut") from error
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Checked:
 
 
 def check(path: Path, *, trusted: PublicKey | None = None, progress: Progress = lambda _text: None) -> Checked:
-    """Read the whole archive and compare it with its manifest; raises Damaged naming the part.
+    """Read the whole archive and compare it with its manifest; raises BrokenArchive naming the part.
 
     ``trusted`` is a key that must have signed the manifest; without one the archive's own key is believed, which
     shows damage but no forgery.
@@ -157,7 +157,7 @@ def check(path: Path, *, trusted: PublicKey | None = None, progress: Progress = 
     small: dict[str, bytes] = {}
     for name, source in members(path):
         if name in found:
-            raise Damaged(name, "is there twice")
+            raise BrokenArchive(name, "is there twice")
         hasher, size, kept = hashlib.sha256(), 0, bytearray()
         for chunk in pieces(name, source):
             hasher.update(chunk)
@@ -165,7 +165,7 @@ def check(path: Path, *, trusted: PublicKey | None = None, progress: Progress = 
             if name in (MANIFEST, SIGNATURE) or name.startswith("public-keys/"):
                 kept += chunk
                 if size > SMALL_MAX:
-                    raise Damaged(name, "is too large")
+                    raise BrokenArchive(name, "is too large")
         found[name], small[name] = Part(name, size, hasher.hexdigest()), bytes(kept)
         if len(found) % 100 == 0:
             progress(f"{len(found)} parts read")
@@ -178,10 +178,12 @@ def _manifest(data: bytes) -> dict[str, Any]:
     try:
         manifest = json.loads(data)
         if manifest["format"] != FORMAT:
-            raise Damaged(MANIFEST, f"is of the form {manifest['format']}; this code reads {FORMAT}")
+            raise BrokenArchive(MANIFEST, f"is of the form {manifest['format']}; this code reads {FORMAT}")
         _shape = manifest["parts"][0]["name"], manifest["database"]["vendor"], manifest["keys"]
     except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise Damaged(MANIFEST, "is missing or cannot be read; the archive is cut or is no backup") from error
+        raise BrokenArchive(
+            MANIFEST, "is missing or cannot be read; the archive is cut or is no backup"
+        ) from error
     return dict(manifest)
 
 
@@ -189,24 +191,24 @@ def _part(data: Mapping[str, Any]) -> Part:
     try:
         return Part(str(data["name"]), int(data["size"]), str(data["sha256"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise Damaged(MANIFEST, "lists something that is no part") from error
+        raise BrokenArchive(MANIFEST, "lists something that is no part") from error
 
 
 def _compare(wanted: Mapping[str, Part], found: Mapping[str, Part]) -> None:
     for name, part in wanted.items():
         if name not in found:
-            raise Damaged(name, "is missing")
+            raise BrokenArchive(name, "is missing")
         if found[name] != part:
-            raise Damaged(name, "is not what was written: its digest or its size differs")
+            raise BrokenArchive(name, "is not what was written: its digest or its size differs")
     if extra := sorted(set(found) - set(wanted) - {MANIFEST, SIGNATURE}):
-        raise Damaged(extra[0], "is not in the manifest")
+        raise BrokenArchive(extra[0], "is not in the manifest")
 
 
 def _signer(small: Mapping[str, bytes], trusted: PublicKey | None) -> str:
     """The id of the key that signed the manifest; empty when none did and none had to."""
     if SIGNATURE not in small:
         if trusted is not None:
-            raise Damaged(SIGNATURE, "is missing: nobody signed this backup")
+            raise BrokenArchive(SIGNATURE, "is missing: nobody signed this backup")
         return ""
     try:
         signature = json.loads(small[SIGNATURE])
@@ -214,7 +216,9 @@ def _signer(small: Mapping[str, bytes], trusted: PublicKey | None) -> str:
         own = [data for name, data in small.items() if name.startswith("public-keys/")]
         keys = [trusted] if trusted else [public_key(data) for data in own]
     except (ValueError, KeyError, TypeError, DomainError) as error:
-        raise Damaged(SIGNATURE, "cannot be read") from error
+        raise BrokenArchive(SIGNATURE, "cannot be read") from error
     if not any(key.keyid == keyid and key.verify(small[MANIFEST], sig) for key in keys):
-        raise Damaged(SIGNATURE, "is not that of the key asked for" if trusted else "does not fit the manifest")
+        raise BrokenArchive(
+            SIGNATURE, "is not that of the key asked for" if trusted else "does not fit the manifest"
+        )
     return keyid

@@ -61,7 +61,7 @@ class Restore:
     def run(self) -> list[Mapping[str, Any]]:
         """All of it, or nothing; what the verification said.
 
-        Raises Refused, Damaged, BadPassphrase, ServerTrouble.
+        Raises Refused, BrokenArchive, BadPassphrase, ServerTrouble.
         """
         checked = archive.check(self.path, trusted=self.trusted, progress=self.progress)
         self._fits(checked)
@@ -135,7 +135,7 @@ class Restore:
                     file.write(chunk)
                 os.fsync(file.fileno())
             if hasher.hexdigest() != wanted[name].sha256:  # it was right a moment ago: somebody writes to it
-                raise archive.Damaged(name, "changed while it was read")
+                raise archive.BrokenArchive(name, "changed while it was read")
             if name.startswith("content/") or name.endswith(".pub"):
                 target.chmod(0o440 if name.startswith("content/") else 0o644)
             if number % 100 == 0:

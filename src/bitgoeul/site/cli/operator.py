@@ -188,15 +188,28 @@ def example() -> None:
 
 
 @example.command("load")
+@click.option(
+    "--full", is_flag=True, help="Add a year of work: 512 organisations, 2,200 projects, 100,000 usages."
+)
+@click.option("--share", type=click.IntRange(1, 1000), default=1, hidden=True)
 @json_option
-def example_load(as_json: bool) -> None:
-    """Load the example; a second time changes nothing."""
+def example_load(full: bool, share: int, as_json: bool) -> None:
+    """Load the example; a second time changes nothing, and one that was stopped goes on."""
     use_django_patiently()
     from bitgoeul.site.example import load
 
     out = Out(as_json)
-    for part, seconds in load():
-        out.row({"part": part, "seconds": seconds}, f"{part} ({seconds:.1f} s)")
+    for step in load(full=full, share=share):
+        data = {
+            "part": step.part,
+            "seconds": step.seconds,
+            "done": step.done,
+            "total": step.total,
+            "left": step.left,
+        }
+        count = f" {step.done:,} of {step.total:,}" if step.total > 1 else ""
+        rest = f", about {step.left:.0f} s left" if step.left else ""
+        out.row(data, f"{step.part}{count} ({step.seconds:.1f} s{rest})")
 
 
 @click.group()
@@ -242,4 +255,29 @@ def _tell(report: Report, name: str, as_json: bool) -> None:
     raise click.exceptions.Exit(0 if report.ok else FINDINGS)
 
 
-COMMANDS = (up, journey, restart, check, doctor, migrate, example, ledger, audit)
+@click.group()
+def operator() -> None:
+    """People who work for the operator; the pages do the rest once the first of them can sign in."""
+
+
+@operator.command("add")
+@click.argument("email")
+@click.option("--role", type=click.Choice(["STAFF", "ENGINEER", "AUDITOR"]), default="STAFF", show_default=True)
+@json_option
+def operator_add(email: str, role: str, as_json: bool) -> None:
+    """Give the person with EMAIL, who has signed up, a role; again changes nothing."""
+    use_django()
+    from bitgoeul.accounts import facade as accounts
+
+    user_id = accounts.user_id_by_email(email)
+    if user_id is None:
+        raise bad_input(f"Nobody has signed up with {email}. Sign up at the pages first, then give the role here.")
+    accounts.grant_role(
+        actor=accounts.Actor.system("command-line"), user_id=user_id, role=accounts.OperatorRole(role)
+    )
+    Out(as_json).row(
+        {"email": email, "role": role}, f"{email} has the role {role}; it works with a second factor."
+    )
+
+
+COMMANDS = (operator, up, journey, restart, check, doctor, migrate, example, ledger, audit)

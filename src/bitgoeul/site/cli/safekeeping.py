@@ -101,11 +101,11 @@ def backup(
 
 
 def _check(file: Path, key: Path | None, out: Out) -> None:
-    from bitgoeul.site.backup.archive import Damaged, check
+    from bitgoeul.site.backup.archive import BrokenArchive, check
 
     try:
         found = check(file, trusted=_trusted(key), progress=_progress)
-    except Damaged as refusal:
+    except BrokenArchive as refusal:
         _done_with_progress()
         out.row({"file": str(file), "ok": False, "part": refusal.part}, f"{file}: REFUSED  {refusal}")
         raise click.exceptions.Exit(FINDINGS) from None
@@ -142,7 +142,7 @@ def restore(
     verify and a check of one evidence.
     """
     from bitgoeul.site import supervisor
-    from bitgoeul.site.backup.archive import Damaged
+    from bitgoeul.site.backup.archive import BrokenArchive
     from bitgoeul.site.backup.restoring import Refused, Restore
     from bitgoeul.site.backup.sealing import BadPassphrase
     from bitgoeul.site.backup.server import ServerTrouble
@@ -156,7 +156,7 @@ def restore(
     try:
         lock = supervisor.take_lock(env.home)
         rows = work.run()
-    except Damaged as refusal:
+    except BrokenArchive as refusal:
         raise bad_input(f"{file} is damaged and nothing was restored. {refusal}") from None
     except (Refused, BadPassphrase, ServerTrouble, supervisor.Refused) as refusal:
         raise bad_input(str(refusal)) from None

@@ -101,6 +101,12 @@ def empty_state(title: str, hint: str = "", href: str = "", action: str = "") ->
     return {"title": title, "hint": hint, "href": href, "action": action}
 
 
+@register.inclusion_tag("site/parts/trail_link.html")
+def trail_link(kind: str, thing_id: object) -> dict[str, object]:
+    """The way to the audit trail of a thing: ``{% trail_link "job" job.id %}``."""
+    return {"kind": kind, "id": str(thing_id)}
+
+
 @register.inclusion_tag("site/parts/progress.html")
 def progress(done: int, total: int, label: str) -> dict[str, object]:
     """Work under way: ``done`` of ``total`` with a label; an unknown total (0) shows no bar's end."""

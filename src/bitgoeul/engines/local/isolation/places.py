@@ -29,6 +29,11 @@ def code() -> list[Path]:
     )  # fmt: skip
 
 
+def listed() -> list[Path]:
+    """Directories whose names a job may list without reading what is in them: Python lists where it imports."""
+    return [Path(__file__).resolve().parents[4]]
+
+
 def readable() -> list[Path]:
     """Everything a job may read."""
     return [*map(Path, (*SYSTEM, *SETTINGS, *MACHINE)), *code()]
