@@ -6,7 +6,7 @@ PYTEST := $(PY) -m pytest -q
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never .venv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types imports migrations templates messages test test-postgresql postgres test-all fix lock texts reference bench soak dev
+.PHONY: help setup check format lint types imports migrations templates messages test test-postgresql postgres test-all fix lock texts reference bundle bench soak dev
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ texts: ## Collect texts into the rooms' catalogues
 
 reference: ## Write docs/reference/states.md and openapi.json from the code
 	$(PY) tools/reference.py
+
+bundle: ## Code, wheels and static files for a closed network, in build/
+	$(PY) tools/bundle.py
 
 bench: ## Measurements under bench/, one JSON line each
 	@for file in bench/*.py; do nice -n 5 $(PY) $$file || exit 1; done

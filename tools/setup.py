@@ -25,6 +25,7 @@ from trouble import ROOM_NEEDED_MIB, Trouble, disk_full, explain, no_venv
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
+WHEELS = ROOT / "wheels"
 PYTHON = VENV / "bin" / "python"
 VENDOR = ROOT / "src" / "bitgoeul" / "site" / "static" / "vendor"
 ASSET_INPUTS = ("package.json", "package-lock.json", ".npmrc", "tools/assets.json")
@@ -77,6 +78,12 @@ class Setup:
         self.environ.update(PIP_DISABLE_PIP_VERSION_CHECK="1", UV_NO_PROGRESS="1", BITGOEUL_HOME=str(self.home))
         self.environ.setdefault("UV_HTTP_TIMEOUT", "60")
         self.environ.pop("VIRTUAL_ENV", None)
+        if WHEELS.is_dir():  # a bundle for a closed network: everything is here, and no network is asked
+            here = {"NO_INDEX": "1", "FIND_LINKS": str(WHEELS)}
+            self.environ.update(
+                {f"{tool}_{name}": value for tool in ("UV", "PIP") for name, value in here.items()}
+            )
+            self.environ["UV_OFFLINE"] = "1"
 
     def run(self, *, dev: bool = False) -> None:
         """Do what is missing; raises `Trouble`. Two set-ups of one clone take turns."""

@@ -230,7 +230,8 @@ def _migrate_and_collect(missing: int, out: Out) -> None:
 def _doctor(out: Out) -> int:
     from bitgoeul.site.doctor import examine
 
-    wrong = [finding for finding in examine() if not finding.ok]
+    # An upgrade is the owner's work; the portal's own role is looked at when the portal runs.
+    wrong = [finding for finding in examine() if not finding.ok and finding.check != "database role"]
     for finding in wrong:
         out.row(finding.to_json(), f"WRONG  {finding.check}: {finding.text}\n       {finding.remedy}")
     out.row({"step": "doctor", "ok": not wrong}, f"doctor: {len(wrong)} finding(s)")
