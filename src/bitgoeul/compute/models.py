@@ -70,6 +70,12 @@ class Job(StatefulModel):
             models.Index(fields=["cluster", "state", "submitted_at"], name="compute_job_queue"),
             models.Index(fields=["project", "-submitted_at"], name="compute_job_project"),
             models.Index(fields=["origin_kind", "origin_id"], name="compute_job_origin"),
+            # The queue is a small part of all jobs, and what counts it must not read those that have ended.
+            models.Index(
+                fields=["project", "state", "submitted_at"],
+                name="compute_job_unfinished",
+                condition=models.Q(ended_at=None),
+            ),
         )
 
     def __str__(self) -> str:

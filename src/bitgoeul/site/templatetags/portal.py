@@ -53,9 +53,9 @@ def units(amount: int | None, unit: str) -> str:
 
 
 @register.filter
-def number(value: int | float | None) -> str:
-    """A number with thousands separated; an en dash for no value."""
-    return "–" if value is None else f"{value:,}"
+def number(value: int | float | str | None) -> str:
+    """A number with thousands separated; an en dash for no value, also for one that a record does not have."""
+    return "–" if value is None or value == "" else f"{value:,}"
 
 
 @register.filter
