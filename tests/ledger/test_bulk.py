@@ -252,3 +252,10 @@ def test_a_removed_event_of_a_batch_is_noticed(batch):
     without_triggers("audit_event")
     Event.objects.filter(verb="ledger.post_batch").update(verb="other")
     assert checks() == {("audit_event", str(view.id)) for view in batch}
+
+
+@pytest.mark.parametrize(("column", "value"), [("after", {"digests": "x:y,:"}), ("subject_id", "no id")])
+def test_an_event_of_a_batch_changed_into_nonsense_covers_nothing(batch, column, value):
+    without_triggers("audit_event")
+    Event.objects.filter(verb="ledger.post_batch").update(**{column: value})
+    assert {("audit_event", str(view.id)) for view in batch} <= checks()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, islice
@@ -144,9 +145,9 @@ class _Said:
 def _batch_findings() -> Iterator[Finding]:
     """Postings that share an event, compared with its list; both ways, so neither may have more than the other."""
     for batch, after in audit.told_of(POST_BATCH, "posting_batch"):
-        postings = list(Posting.objects.filter(batch=_uuid(batch)).order_by("pk"))
+        postings = list(Posting.objects.filter(batch__in=_uuids([batch])).order_by("pk"))
         pairs = dict(pair.split(":", 1) for pair in str(after.get("digests", "")).split(",") if ":" in pair)
-        said = {str(UUID(hex=pk)): _Said(digest, after.get("layout")) for pk, digest in pairs.items()}
+        said = {str(pk): _Said(pairs.get(pk.hex), after.get("layout")) for pk in _uuids(pairs)}
         yield from _compare(postings, said)
         yield from _gone(said.keys() - {str(posting.pk) for posting in postings})
     shared = (
@@ -158,12 +159,13 @@ def _batch_findings() -> Iterator[Finding]:
                 yield _without_event(posting)
 
 
-def _uuid(text: str) -> UUID | None:
-    """An id that an event names; None for what cannot be one, which then matches no posting of a batch."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def _uuids(texts: Iterable[str]) -> list[UUID]:
+    """The ids among texts of an event; what was changed into no id is left out and so matches nothing."""
+    found = []
+    for text in texts:
+        with suppress(ValueError):
+            found.append(UUID(text))
+    return found
 
 
 def _without_event(posting: Posting) -> Finding:
