@@ -148,6 +148,28 @@ def test_a_log_can_be_searched(page, submit, follow):
     assert "alpha" not in re.search(r"<pre.*?</pre>", shown, re.S).group(0)
 
 
+def test_a_job_says_how_it_was_kept_apart_and_what_that_holds(page, submit):
+    view = submit()
+    told = {
+        "isolation": "landlock",
+        "isolation_parts": "Landlock",
+        "isolation_why_not": "container: no bubblewrap",
+    }
+    Job.objects.filter(pk=view.id).update(environment=told)
+    shown = page(f"/jobs/{view.id}/")
+    assert "Limits, closed files and no network" in shown
+    assert "container: no bubblewrap" in shown
+    assert "<dt>Sends over UDP</dt><dd>blocked</dd>" in shown
+    assert "<dt>Takes all memory</dt><dd>ended when seen</dd>" in shown
+
+
+def test_what_depends_on_cgroups_is_said_for_this_job(page, submit):
+    view = submit()
+    for parts, word in (("bubblewrap, cgroup v1", "blocked"), ("bubblewrap, no cgroup", "ended when seen")):
+        Job.objects.filter(pk=view.id).update(environment={"isolation": "container", "isolation_parts": parts})
+        assert f"<dt>Takes all memory</dt><dd>{word}</dd>" in page(f"/jobs/{view.id}/")
+
+
 def test_cancelling_by_button(page, submit):
     view = submit()
     answer = page.client.post(f"/jobs/{view.id}/cancel/", follow=True)

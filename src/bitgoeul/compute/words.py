@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from bitgoeul.kernel.text import N_, Text
 
-from .isolation import HELD_TEXTS, THREATS, TIER_TEXTS, Tier
+from .isolation import HELD_TEXTS, THREATS, TIER_TEXTS, Held, Tier
 from .ports import NodeState
 
 NODE_STATES = {
@@ -56,9 +56,16 @@ def isolation_view(environment: Mapping[str, str]) -> IsolationView | None:
     if told not in set(Tier):
         return IsolationView(told, (), "", "") if told else None
     tier = Tier(told)
-    holds = [(gettext(threat.text), gettext(HELD_TEXTS[threat.held(tier)])) for threat in THREATS]
-    why_not = environment.get("isolation_why_not", "")
-    return IsolationView(gettext(TIER_TEXTS[tier]), holds, environment.get("isolation_parts", ""), why_not)
+    parts = environment.get("isolation_parts", "")
+    holds = [(gettext(threat.text), gettext(HELD_TEXTS[_held(threat.held(tier), parts)])) for threat in THREATS]
+    return IsolationView(gettext(TIER_TEXTS[tier]), holds, parts, environment.get("isolation_why_not", ""))
+
+
+def _held(held: Held, parts: str) -> Held:
+    """What depends on cgroups is known of a job: it had one or not."""
+    if held is Held.CGROUP:
+        return Held.YES if "cgroup v" in parts else Held.ENDED
+    return held
 
 
 def environment_rows(environment: Mapping[str, str]) -> list[tuple[str, str]]:
