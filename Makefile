@@ -54,8 +54,8 @@ bundle: ## Code, wheels and static files for a closed network, in build/
 bench: ## Measurements under bench/, one JSON line each
 	@for file in bench/*.py; do nice -n 5 $(PY) $$file || exit 1; done
 
-soak: ## The full counts: races, four followers, fifty rounds of kill -9 (an hour or more)
-	SOAK=1 SOAK_ROUNDS=50 RACE_JOBS=400 EXAMPLE_SHARE=1 $(PYTEST) -m slow tests/races tests/faults tests/scale tests/journeys/test_kill.py
+soak: ## The full counts of races, kills and cut connections on both databases (hours); ARGS="--database sqlite --tenth kills"
+	nice -n 5 $(PY) tools/soak.py $(ARGS)
 
 dev: ## The web process alone, reloading when code changes
 	$(PY) -m django runserver --settings bitgoeul.site.settings 127.0.0.1:8000

@@ -31,12 +31,17 @@ TRIGGERS = (
     if POSTGRESQL
     else "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
 )
-_names: dict[Path, str] = {}
+_urls: dict[Path, str] = {}
 
 
-def url_of(name: str) -> str:
-    """The URL of another database of the tests' server."""
-    return urlsplit(SERVER)._replace(path=f"/{name}").geturl()
+def use(home: Path, url: str) -> None:
+    """Give ``home`` a database of another server than the tests' own."""
+    _urls[home] = url
+
+
+def url_of(home: Path) -> str:
+    """The URL of the home's database."""
+    return _urls[home]
 
 
 def _administer(statement: str, *names: str) -> None:
@@ -44,21 +49,29 @@ def _administer(statement: str, *names: str) -> None:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
+def _name_in(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+def _new_url() -> str:
+    return urlsplit(SERVER)._replace(path=f"/home_{new_id().hex}").geturl()
+
+
 def settings_of(home: Path) -> dict[str, str]:
     """The environment that leads a process of ``home`` to its database."""
     if not POSTGRESQL:
         return {}
-    if home not in _names:
-        _names[home] = f"home_{new_id().hex}"
-        _administer("CREATE DATABASE {}", _names[home])
-    return {"BITGOEUL_DATABASE_URL": url_of(_names[home])}
+    if home not in _urls:
+        _urls[home] = _new_url()
+        _administer("CREATE DATABASE {}", _name_in(_urls[home]))
+    return {"BITGOEUL_DATABASE_URL": _urls[home]}
 
 
 def copy(source: Path, target: Path) -> None:
     """Give ``target`` a copy of the database of ``source``, which nothing uses at the moment."""
     if POSTGRESQL:
-        _names[target] = f"home_{new_id().hex}"
-        _administer("CREATE DATABASE {} TEMPLATE {}", _names[target], _names[source])
+        _urls[target] = _new_url()
+        _administer("CREATE DATABASE {} TEMPLATE {}", _name_in(_urls[target]), _name_in(_urls[source]))
         return
     # SQLite's own backup, so that no open WAL is torn.
     with sqlite3.connect(source / "bitgoeul.sqlite3") as old, sqlite3.connect(target / "bitgoeul.sqlite3") as new:
@@ -66,16 +79,17 @@ def copy(source: Path, target: Path) -> None:
 
 
 def drop(home: Path) -> None:
-    """Let go of a home's database; on SQLite it goes with the home."""
-    if POSTGRESQL and home in _names:
-        _administer("DROP DATABASE IF EXISTS {} WITH (FORCE)", _names.pop(home))
+    """Let go of a home's database; on SQLite it goes with the home, and another server takes its own along."""
+    url = _urls.pop(home, "")
+    if url and urlsplit(url).netloc == urlsplit(SERVER).netloc:
+        _administer("DROP DATABASE IF EXISTS {} WITH (FORCE)", _name_in(url))
 
 
 @contextmanager
 def opened(home: Path) -> Iterator[Any]:
     """A connection to the home's database beside Django's, each statement its own transaction."""
     if POSTGRESQL:
-        with psycopg.connect(url_of(_names[home]), autocommit=True, connect_timeout=10) as connection:
+        with psycopg.connect(_urls[home], autocommit=True, connect_timeout=10) as connection:
             yield connection
     else:
         with closing(sqlite3.connect(home / "bitgoeul.sqlite3", isolation_level=None)) as connection:

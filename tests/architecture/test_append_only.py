@@ -114,13 +114,14 @@ def refused():
 @pytest.mark.parametrize("table", TABLES)
 def test_rows_of_every_append_only_table_stay(table):
     (model,) = [each for each in apps.get_models() if each._meta.db_table == table]
-    key = model._meta.pk.column
+    key = model._meta.concrete_fields[0].column
     statements = [f"UPDATE {table} SET {key} = {key}", f"DELETE FROM {table}"]
     if connection.vendor == "sqlite":
         statements += [f"{word} INTO {table} SELECT * FROM {table}" for word in ("REPLACE", "INSERT OR REPLACE")]
     else:
+        keys = ", ".join(field.column for field in model._meta.pk_fields)
         copied = f"INSERT INTO {table} SELECT * FROM {table}"
-        statements += [f"{copied} ON CONFLICT ({key}) DO UPDATE SET {key} = excluded.{key}"]
+        statements += [f"{copied} ON CONFLICT ({keys}) DO UPDATE SET {key} = excluded.{key}"]
     with undone():
         insert_row(model)
         there = model._base_manager.count()

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from datetime import timedelta
+from uuid import UUID
 
 import django
 
@@ -30,8 +31,8 @@ LIMITS = compute.Limits(cores=1, memory_mib=64, wall_seconds=30, processes=8, fi
 FOLLOW_SECONDS_MAX = 600.0
 
 
-def prepare(count: int, directory: str, cores: int) -> None:
-    """A project with plenty, and ``count`` queued jobs that each add a line to a file of their own."""
+def prepare_project() -> UUID:
+    """A project with plenty; its id."""
     organisation = accounts.create_organisation(
         actor=SYSTEM, id=new_id(), name="Races", kind=accounts.OrganisationKind.START_UP, registration_number=""
     )
@@ -50,13 +51,19 @@ def prepare(count: int, directory: str, cores: int) -> None:
         ends_at=now() + timedelta(days=1),
         origin=resources.Origin("test", "races"),
     )
+    return project.id
+
+
+def prepare(count: int, directory: str, cores: int) -> None:
+    """``count`` queued jobs of a new project that each add a line to a file of their own."""
+    project_id = prepare_project()
     Cluster.objects.update(config={"cores": cores, "memory_mib": 64 * cores})
     for number in range(count):
         job_id = new_id()
         script = f"echo ran >> {directory}/{job_id}; sleep 0.{number % 10}"
         wanted = compute.JobRequest(argv=("sh", "-c", script), limits=LIMITS)
-        compute.submit_job(actor=SYSTEM, id=job_id, project_id=project.id, name=f"race {number}", request=wanted)
-    print(project.id)
+        compute.submit_job(actor=SYSTEM, id=job_id, project_id=project_id, name=f"race {number}", request=wanted)
+    print(project_id)
 
 
 def follow() -> None:
@@ -98,4 +105,5 @@ def report() -> None:
 
 
 ACTS = {"prepare": prepare, "follow": follow, "report": report}
-ACTS[sys.argv[1]](*[int(word) if word.isdigit() else word for word in sys.argv[2:]])
+if __name__ == "__main__":
+    ACTS[sys.argv[1]](*[int(word) if word.isdigit() else word for word in sys.argv[2:]])

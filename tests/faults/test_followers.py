@@ -121,7 +121,7 @@ def check(installation, ran: Path, lost: set[str] = frozenset()) -> None:
     assert list((installation.home / "engine" / "local" / "jobs").iterdir()) == []
 
 
-def test_four_followers_start_no_job_twice(field):
+def test_four_followers_start_no_job_twice(field, record_property):
     installation, ran = field
     followers = Followers(installation.home)
     try:
@@ -129,9 +129,10 @@ def test_four_followers_start_no_job_twice(field):
     finally:
         followers.close()
     check(installation, ran)
+    record_property("result", f"{FOLLOWERS} followers race for {JOBS} starts: 0 lost, 0 double, books clean")
 
 
-def test_killed_followers_and_wrappers_lose_no_job_and_charge_none_twice(field):
+def test_killed_followers_and_wrappers_lose_no_job_and_charge_none_twice(field, record_property):
     installation, ran = field
     seed = random.SystemRandom().getrandbits(32)
     print("seed", seed)
@@ -146,6 +147,7 @@ def test_killed_followers_and_wrappers_lose_no_job_and_charge_none_twice(field):
     finally:
         followers.close()
     check(installation, ran, lost)
+    record_property("result", f"{KILLS} kills of followers, {JOBS} jobs: 0 lost, 0 charged twice, books clean")
 
 
 def kill_wrapper(home: Path, chance: random.Random) -> set[str]:

@@ -13,16 +13,14 @@ import subprocess
 import sys
 import time
 import uuid
-from pathlib import Path
 
-import httpx
 import pytest
 
-from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.site.client import Client
 from bitgoeul.site.sign_in import token_by_person
 from installation import environment, processes_of, wait_for
+from journeys.jobs import CODE, ENDED, charged_once, insist, project_of, settled, submit
 
 pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
@@ -32,49 +30,12 @@ TRIAL_SECONDS_MAX = 240
 KILLS_MAX = 8
 JOBS_PER_ROUND = 3
 CHILDREN = ("web", "worker", "follower")
-ENDED = {"SUCCEEDED", "FAILED", "TIMED_OUT", "CANCELLED", "REFUSED"}
-CODE = "import time; t = time.monotonic()\nwhile time.monotonic() - t < {seconds}: pass\nprint('done')"
 
 
 @pytest.fixture
 def project(stopped_installation):
     """The id of a project with resources, of the named founder."""
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("prepare.py"))],
-        env=environment(stopped_installation.home),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def insist(act, seconds=40.0):
-    """Repeat a call until the platform answers: every write has its own id, so repeating is harmless."""
-    limit = time.monotonic() + seconds
-    while True:
-        try:
-            return act()
-        except (DomainError, httpx.HTTPError) as error:
-            if time.monotonic() > limit:
-                raise AssertionError(f"no answer within {seconds} s: {error!r}") from error
-            time.sleep(0.1)
-
-
-def submit(client, project, chance):
-    """One short job with an id of our own; sent again until it is known to be taken."""
-    job_id = str(uuid.UUID(int=chance.getrandbits(128), version=4))
-    seconds = round(chance.uniform(0.1, 1.0), 2)
-    body = {
-        "id": job_id,
-        "project_id": project,
-        "name": f"kill {job_id[:8]}",
-        "argv": [sys.executable, "-c", CODE.format(seconds=seconds)],
-        "limits": {"cores": 1, "memory_mib": 256, "wall_seconds": 30},
-    }
-    insist(lambda: client.call("POST", "/api/v1/jobs", json=body))
-    return job_id
+    return project_of(stopped_installation)
 
 
 def kill_some(installation, chance):
@@ -84,7 +45,7 @@ def kill_some(installation, chance):
         installation.kill(name)
 
 
-def test_killed_processes_lose_nothing_and_do_nothing_twice(stopped_installation, project):
+def test_killed_processes_lose_nothing_and_do_nothing_twice(stopped_installation, project, record_property):
     installation = stopped_installation.start()
     client = Client(installation.url, token_by_person(installation.url, "founder", 1))
     seed = random.SystemRandom().getrandbits(32)
@@ -97,23 +58,13 @@ def test_killed_processes_lose_nothing_and_do_nothing_twice(stopped_installation
             wait_for(lambda job_id=job_id: insist(lambda: client.job(job_id))["state"] in ENDED, 90)
     found = [insist(lambda job_id=job_id: client.job(job_id)) for job_id in jobs]
     assert {job["state"] for job in found} == {"SUCCEEDED"}, (seed, found, installation.said())
-    _charged_once(client, project, found, seed)
+    charged_once(client, project, found, seed)
     for name in ("ledger", "audit"):
         done = installation.run(name, "verify", "--json")
         assert done.returncode == 0, (seed, done.stdout)
     assert installation.stop() == 0
     assert processes_of(installation.home) == []
-
-
-def _charged_once(client, project, found, seed):
-    """What the statement says was used is the sum of what the jobs were charged, and nothing is held any more."""
-    total = {}
-    for job in found:
-        assert job["charged"], (seed, job)
-        for unit, amount in job["charged"].items():
-            total[unit] = total.get(unit, 0) + amount
-    rows = wait_for(lambda: settled(client, project), 30)
-    assert {row["unit"]: row["used"] for row in rows if row["used"]} == total, (seed, rows)
+    record_property("result", f"{ROUNDS} rounds, {len(jobs)} jobs: 0 lost, 0 charged twice, books clean")
 
 
 COUNTED = """
@@ -129,7 +80,9 @@ print(json.dumps({
 """
 
 
-def test_a_trial_among_killed_processes_is_judged_signed_and_counted_once(stopped_installation, project):
+def test_a_trial_among_killed_processes_is_judged_signed_and_counted_once(
+    stopped_installation, project, record_property
+):
     installation = stopped_installation.start()
     client = Client(installation.url, token_by_person(installation.url, "founder", 1))
     model = (installation.home / "models" / "digits-int8.onnx").read_bytes()
@@ -147,6 +100,7 @@ def test_a_trial_among_killed_processes_is_judged_signed_and_counted_once(stoppe
     assert wait_for(lambda: settled(client, project), 30)
     assert installation.stop() == 0
     assert processes_of(installation.home) == []
+    record_property("result", f"{TRIALS} trials: each judged, signed and counted once, books clean")
 
 
 def kill_while_it_runs(installation, client, trial_id, chance):
@@ -192,12 +146,6 @@ def counted(installation, trial):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def settled(client, project):
-    """The project's allocations once nothing is held."""
-    rows = list(client.allocations(project))
-    return rows if not any(row["held"] for row in rows) else None
 
 
 def test_jobs_outlive_a_restart_that_is_meant_to_keep_them(stopped_installation, project):

@@ -23,6 +23,7 @@ def test_a_step_runs_when_it_is_due_and_not_before():
     assert len(ran) == 2
 
 
+@pytest.mark.django_db
 def test_a_busy_database_is_waited_for_and_the_next_step_still_runs():
     def busy():
         raise OperationalError("database is locked")

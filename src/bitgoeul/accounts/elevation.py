@@ -80,6 +80,7 @@ def elevate(
     require(actor=actor, verb="accounts.elevate", thing=PORTAL)
     if actor.user_id is None or actor.by_token:
         raise BadInput(N_("Only a person who is signed in at the pages can ask for it."))
+    audit.take_turn(f"accounts.elevate:{actor.user_id}")  # two at once would both stand
     known = Elevation.objects.select_related("end").filter(pk=id).first()
     if known:
         if known.user_id != actor.user_id:

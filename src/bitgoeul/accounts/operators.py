@@ -23,6 +23,9 @@ from .types import Actor, OperatorRole, OperatorView
 
 SECOND_FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
+# In turn: two members of staff who end each other at once would leave none.
+LAST_STAFF = "accounts.last_staff"
+
 
 def listed(*, actor: Actor, page: int = 1) -> Page[OperatorView]:
     """One page of the people with operator roles, by e-mail."""
@@ -91,8 +94,8 @@ def grant_role(*, actor: Actor, user_id: UUID, role: OperatorRole) -> None:
 def revoke_role(*, actor: Actor, user_id: UUID, role: OperatorRole) -> None:
     """Take a role away; again changes nothing. The last member of staff stays, or nobody could give roles."""
     require(actor=actor, verb="accounts.revoke_operator", thing=PORTAL)
-    # All rows of the role are locked: two members of staff who revoke each other at once would leave none.
-    rows = {row.user_id: row for row in OperatorGrant.objects.select_for_update().filter(role=role)}
+    audit.take_turn(LAST_STAFF)
+    rows = {row.user_id: row for row in OperatorGrant.objects.filter(role=role)}
     known = rows.get(user_id)
     if known is None:
         return
@@ -128,6 +131,7 @@ def _end_access(actor: Actor, user_id: UUID, why: str) -> tuple[int, int]:
 def close_account(*, actor: Actor, user_id: UUID, reason: str) -> None:
     """Close a person's account: nobody signs in by it, its sessions and tokens end; again changes nothing."""
     require(actor=actor, verb="accounts.close_account", thing=PORTAL)
+    audit.take_turn(LAST_STAFF)
     person, reason = _person(user_id), " ".join(reason.split())
     if not reason:
         raise BadInput(N_("This field is needed."), field="reason")

@@ -110,12 +110,8 @@ def create_organisation(
     under which the actor sees no organisation though there is one.
     """
     require(actor=actor, verb="accounts.create_organisation", thing=PORTAL)
-    known = Organisation.objects.filter(pk=id).first()
-    if known:
-        thing = Thing("organisation", str(id), organisation_id=id)
-        if not may(actor=actor, verb="accounts.view_organisation", thing=thing):
-            raise Conflict
-        return organisation_view(known)
+    if known := _known_organisation(actor, id):
+        return known
     number = clean_registration_number(registration_number)
     row = Organisation(
         pk=id,
@@ -128,6 +124,8 @@ def create_organisation(
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError as error:
+        if known := _known_organisation(actor, id):  # the same request came twice at once
+            return known
         raise Conflict(
             N_("An organisation with this business registration number is registered already."),
             field="registration_number",
@@ -145,11 +143,23 @@ def create_organisation(
     return organisation_view(row)
 
 
+def _known_organisation(actor: Actor, id: UUID) -> OrganisationView | None:
+    """What is registered under the id; Conflict when the actor may not see it."""
+    known = Organisation.objects.filter(pk=id).first()
+    if known is None:
+        return None
+    thing = Thing("organisation", str(id), organisation_id=id)
+    if not may(actor=actor, verb="accounts.view_organisation", thing=thing):
+        raise Conflict
+    return organisation_view(known)
+
+
 @transaction.atomic
 def add_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: UUID, role: OrganisationRole) -> None:
     """Add a person to an organisation; somebody who is in it keeps their role."""
     thing = Thing("organisation", str(organisation_id), organisation_id=organisation_id)
     require(actor=actor, verb="accounts.change_organisation_members", thing=thing)
+    _lock(Organisation, organisation_id)
     _check_joins(user_id, OrganisationMembership.objects.filter(organisation_id=organisation_id))
     _membership, made = OrganisationMembership.objects.get_or_create(
         organisation_id=organisation_id, user_id=user_id, defaults={"role": role}
@@ -169,11 +179,9 @@ def remove_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: 
     """Remove a person from an organisation, which keeps an owner; again changes nothing."""
     thing = Thing("organisation", str(organisation_id), organisation_id=organisation_id)
     require(actor=actor, verb="accounts.change_organisation_members", thing=thing)
-    # All rows are locked: two owners who remove each other at once would leave none.
-    rows = {
-        row.user_id: row
-        for row in OrganisationMembership.objects.select_for_update().filter(organisation_id=organisation_id)
-    }
+    # In turn: two owners who remove each other at once would leave none.
+    _lock(Organisation, organisation_id)
+    rows = {row.user_id: row for row in OrganisationMembership.objects.filter(organisation_id=organisation_id)}
     known = rows.get(user_id)
     if known is None:
         return
@@ -191,6 +199,11 @@ def remove_organisation_member(*, actor: Actor, organisation_id: UUID, user_id: 
         actor=actor.id,
         before={"user": user_id, "role": known.role},
     )
+
+
+def _lock(model: type[Organisation | Project], id: UUID) -> None:
+    """Who is in a team is changed by one at a time: every rule about it speaks of the team as a whole."""
+    model._base_manager.select_for_update(no_key=True).filter(pk=id).first()
 
 
 def _check_joins(user_id: UUID, team: QuerySet[Any]) -> None:
@@ -240,8 +253,9 @@ def add_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: ProjectRo
     """Add a person to a project or change their role; the owner's role stays."""
     view = project(actor=actor, project_id=project_id)
     require(actor=actor, verb="accounts.change_members", thing=view.thing)
+    _lock(Project, project_id)
     _check_joins(user_id, ProjectMembership.objects.filter(project_id=project_id))
-    known = ProjectMembership.objects.select_for_update().filter(project_id=project_id, user_id=user_id).first()
+    known = ProjectMembership.objects.filter(project_id=project_id, user_id=user_id).first()
     if known and known.role == role:
         return
     _keep_owner(known, role)
@@ -266,7 +280,8 @@ def remove_member(*, actor: Actor, project_id: UUID, user_id: UUID) -> None:
     """Remove a person from a project; removing somebody who is not in it changes nothing."""
     view = project(actor=actor, project_id=project_id)
     require(actor=actor, verb="accounts.change_members", thing=view.thing)
-    known = ProjectMembership.objects.select_for_update().filter(project_id=project_id, user_id=user_id).first()
+    _lock(Project, project_id)
+    known = ProjectMembership.objects.filter(project_id=project_id, user_id=user_id).first()
     if known is None:
         return
     _keep_owner(known, None)
@@ -288,9 +303,8 @@ def hand_over_project(*, actor: Actor, project_id: UUID, user_id: UUID) -> None:
     """
     view = project(actor=actor, project_id=project_id)
     require(actor=actor, verb="accounts.hand_over_project", thing=view.thing)
-    team = {
-        row.user_id: row for row in ProjectMembership.objects.select_for_update().filter(project_id=project_id)
-    }
+    _lock(Project, project_id)
+    team = {row.user_id: row for row in ProjectMembership.objects.filter(project_id=project_id)}
     heir = team.get(user_id)
     if heir is None:
         raise BadInput(

@@ -76,6 +76,7 @@ def issue_token(
     chosen = _checked_scopes(scopes, read_only)
     if not 1 <= days <= DAYS_MAX:
         raise BadInput(N_("A token lives from 1 to {limit} days."), field="days", limit=DAYS_MAX)
+    audit.take_turn(f"accounts.tokens:{actor.user_id}")  # two at once would both find room for one
     if ApiToken.objects.filter(pk=id).exists():
         raise Conflict(N_("This token was made before; its secret is not kept."))
     name = name.strip()[:NAME_LENGTH_MAX] or "token"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from bitgoeul.kernel.canonical import digest, sha256_hex
@@ -16,6 +16,7 @@ from bitgoeul.kernel.text import N_, Text
 from .append_only import missing_triggers
 from .bulk import insert_rows, run_among
 from .models import Event, PersonalValue, Seal, Unsealed
+from .turns import take_turn
 from .types import Finding, Report
 
 GENESIS = "0" * 64
@@ -24,8 +25,6 @@ BATCH = 500
 MANY = 2_000
 # Read at once: an event that covers a batch has some 20 kB.
 CHUNK = 200
-# One lock for the whole chain: two sealers would give one position to two events.
-SEALER_LOCK = 0x6269_7467
 
 
 def link(sequence: int, previous: str, event_digest: str) -> str:
@@ -39,11 +38,9 @@ def seal(limit: int = BATCH) -> int:
     """Give up to ``limit`` unsealed events their chain positions; returns how many.
 
     The list of unsealed events is a table, not a high-water mark, so an event whose transaction commits late
-    is not skipped. On SQLite the IMMEDIATE transaction keeps a second sealer out, on PostgreSQL a lock does.
+    is not skipped. Two sealers would give one position to two events, so they take turns.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEALER_LOCK])
+    take_turn("audit.seal")
     waiting = list(Event.objects.filter(pk__in=Unsealed.objects.order_by("event_id").values("event_id")[:limit]))
     waiting.sort(key=lambda event: event.pk)
     if not waiting:

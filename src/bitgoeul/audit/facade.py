@@ -21,6 +21,7 @@ from .queries import (
 from .request import origin, request_context, request_id
 from .services import advance, emit, emit_many, erase_personal, plain, record, record_access, record_many
 from .trail import personal_values, trail, trail_to_export
+from .turns import take_turn
 from .types import Backlog, EventDraft, EventView, Finding, MoveView, News, Report, TrailLine
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "subjects_with",
     "subscribe",
     "subscribers",
+    "take_turn",
     "told_of",
     "trail",
     "trail_to_export",

@@ -23,12 +23,15 @@ from .types import EvidenceFacts, FigureData, IndicatorData
 
 SYSTEM = Actor.system("outcomes")
 BATCH = 200
+# Versions of figures and indicators, and what counts under them.
+COUNTING = "outcomes.counting"
 
 
 @transaction.atomic
 def load_figures(*, actor: Actor, data: Mapping[str, object]) -> int:
     """Publish reported figures; each changed figure becomes a new version. Returns how many changed."""
     accounts.require(actor=actor, verb="outcomes.load_figures", thing=Thing("installation", "figures"))
+    audit.take_turn(COUNTING)
     file = rules.parse_figures(data)
     current = {row.code: row for row in queries.current_figures()}
     return sum(_load_figure(actor, figure, current.get(figure.code)) for figure in file.figures)
@@ -63,6 +66,7 @@ def _load_figure(actor: Actor, figure: FigureData, latest: FigureVersion | None)
 def load_indicators(*, actor: Actor, data: Mapping[str, object]) -> int:
     """Publish indicators; under a changed rule every claim is looked at again. Returns how many changed."""
     accounts.require(actor=actor, verb="outcomes.load_figures", thing=Thing("installation", "indicators"))
+    audit.take_turn(COUNTING)
     file = rules.parse_indicators(data)
     known = {row.code for row in queries.current_figures()}
     for indicator in file.indicators:
@@ -133,6 +137,8 @@ def evidence_invalidated(payload: Mapping[str, object]) -> None:
 
 
 def _look(evidence_digest: str, *, embargo_possible: bool) -> bool:
+    # In turn, or news that is older could write what it read before newer news was counted.
+    audit.take_turn(COUNTING)
     facts = sources.facts_of([evidence_digest]).get(evidence_digest)
     again = facts is None and embargo_possible
     Announced.objects.update_or_create(

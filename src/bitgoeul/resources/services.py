@@ -339,9 +339,15 @@ def expire_due(moment: datetime, *, limit: int = DUE_BATCH) -> int:
     return changed + sum(_sweep(pk, actor) for pk in list(left.values_list("pk", flat=True)[:limit]))
 
 
+def _locked_one(allocation_id: UUID) -> Allocation:
+    """One allocation, locked: what its state and its balance say now stays so until it is acted upon."""
+    rows = Allocation.objects.select_for_update(of=("self",)).select_related("resource")
+    return rows.get(pk=allocation_id)
+
+
 @transaction.atomic
 def _expire(allocation_id: UUID, actor: Actor) -> bool:
-    row = Allocation.objects.select_related("resource").get(pk=allocation_id)
+    row = _locked_one(allocation_id)
     if row.state not in ("ACTIVE", "SUSPENDED"):
         return False
     audit.advance(row, "expire", actor=actor.id)
@@ -351,7 +357,7 @@ def _expire(allocation_id: UUID, actor: Actor) -> bool:
 
 @transaction.atomic
 def _sweep(allocation_id: UUID, actor: Actor) -> bool:
-    row = Allocation.objects.select_related("resource").get(pk=allocation_id)
+    row = _locked_one(allocation_id)
     reason = Reason.RECALL if row.state == AllocationState.RECALLED else Reason.EXPIRY
     return _take_back(row, reason, actor.id) > 0
 

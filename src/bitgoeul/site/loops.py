@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from .supervisor import beat
 
@@ -43,8 +43,8 @@ class Step:
 def run_loop(name: str, home: Path, steps: Sequence[Step]) -> None:
     """Run ``steps`` until SIGTERM or SIGINT.
 
-    A busy database is waited for; any other error ends the process, and the supervisor starts it afresh: what a
-    step had begun is taken up again from the database, never from memory.
+    A database that is busy or away is waited for; any other error ends the process, and the supervisor starts it
+    afresh: what a step had begun is taken up again from the database, never from memory.
     """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -62,7 +62,7 @@ def once(steps: Sequence[Step], stop: threading.Event) -> int:
             break
         try:
             done += step.run(time.monotonic())
-        except OperationalError as error:
+        except (OperationalError, InterfaceError) as error:
             if "no such" in str(error):  # a missing table is a missing migration; waiting does not bring it
                 raise
             log.warning("%s waits for the database: %s", step.name, error)

@@ -36,6 +36,8 @@ def end_used(row: Job, seen: Observation, record: UsageRecord | None, kept: Sequ
 
     Raises WrongState when it has ended already; then nothing of this is done twice.
     """
+    # The job before its accounts, as everybody who ends a job: in another order two would wait for each other.
+    Job.objects.select_for_update(no_key=True).filter(pk=row.pk).first()
     holds = _holds(row)
     charged = _settle(row, record, holds, actor) if record is not None else _release(row, holds, actor)
     JobArtefact.objects.bulk_create(

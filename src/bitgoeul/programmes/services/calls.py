@@ -38,6 +38,7 @@ def load_call(*, actor: Actor, data: Mapping[str, object], source_digest: str = 
     body = rules.parse_call(data)
     check_template(body.agreement)
     _check_resources(body)
+    audit.take_turn("programmes.load_call")
     content = rules.call_json(body)
     named = digest(content)
     latest = queries.latest_version(body.code)

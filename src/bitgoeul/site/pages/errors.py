@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -15,6 +18,9 @@ from django.utils.translation import gettext
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.text import N_
 
+# Away, restarting, or busy for longer than a request may wait: another moment it will do.
+AWAY = (OperationalError, InterfaceError)
+RETRY_SECONDS = 5
 TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 
 
@@ -71,6 +77,11 @@ WORDS = {
 }
 
 
+DATABASE_AWAY = Words(
+    N_("The database does not answer at the moment."),
+    "",
+    N_("Send the same request with the same id again in a few seconds; it is done once."),
+)
 BROKEN = Words(
     N_("The portal made a mistake"),
     N_("A fault of ours ended this request."),
@@ -83,7 +94,7 @@ def page(request: HttpRequest, status: int) -> HttpResponse:
     words = WORDS[status]
     if request.path.startswith("/api/"):
         limits = {"limit_mib": settings.UPLOAD_LIMIT_BYTES // 2**20} if status == 413 else {}
-        return _refusal(status, gettext(words.heading), gettext(words.remedy), **limits)
+        return _refusal(status, gettext(words.heading), gettext(words.remedy), limits=limits)
     context = {
         "heading": gettext(words.heading),
         "reason": gettext(words.reason).format(file=settings.UPLOAD_LIMIT_BYTES // 2**20),
@@ -93,8 +104,11 @@ def page(request: HttpRequest, status: int) -> HttpResponse:
     return render(request, "site/error.html", context, status=status)
 
 
-def _refusal(status: int, message: str, remedy: str, **detail: int) -> HttpResponse:
-    body = {"code": f"http_{status}", "message": message, "detail": {"remedy": remedy, **detail}}
+def _refusal(
+    status: int, message: str, remedy: str, *, code: str = "", limits: Mapping[str, int] | None = None
+) -> HttpResponse:
+    told = {"remedy": remedy, **(limits or {})}
+    body = {"code": code or f"http_{status}", "message": message, "detail": told}
     return HttpResponse(json.dumps(body), content_type="application/json", status=status)
 
 
@@ -119,8 +133,20 @@ def too_many(request: HttpRequest, exception: Exception | None = None) -> HttpRe
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: a page that needs neither session nor database, in both languages; JSON for a caller below /api/."""
+    """500, or 503 while the database is away: neither page needs it, nor a session; JSON below /api/."""
+    if isinstance(sys.exc_info()[1], AWAY):
+        return _database_away(request)
     if request.path.startswith("/api/"):
         return _refusal(500, gettext(BROKEN.heading), gettext(BROKEN.remedy))
     html = render_to_string("site/500.html", {"request_id": audit.request_id()})
     return HttpResponse(html, status=500)
+
+
+def _database_away(request: HttpRequest) -> HttpResponse:
+    """What was under way has been undone; a request that is sent again under its own id is done once."""
+    if request.path.startswith("/api/"):
+        answer = _refusal(503, gettext(DATABASE_AWAY.heading), gettext(DATABASE_AWAY.remedy), code="database_away")
+    else:
+        answer = HttpResponse(render_to_string("site/503.html", {"request_id": audit.request_id()}), status=503)
+    answer["Retry-After"] = str(RETRY_SECONDS)
+    return answer

@@ -103,6 +103,8 @@ def add_version(
 
 
 def _next_number(subject_id: UUID) -> int:
+    # Locked, or two files at once would both become the same version and one be refused for the wrong reason.
+    Subject.objects.select_for_update(no_key=True).get(pk=subject_id)
     last = (
         SubjectVersion.objects.filter(subject_id=subject_id).order_by("-number").values_list("number", flat=True)
     )
