@@ -282,7 +282,10 @@ def metering(cgroup: Cgroup | None, counted: tuple[int | None, int | None]) -> s
 
 def last_line(path: Path, bytes_max: int = 500) -> str:
     """The last line of a file; of a container that could not start a program, what it said."""
-    text = path.read_bytes()[-bytes_max:].decode(errors="replace").strip()
+    try:
+        text = path.read_bytes()[-bytes_max:].decode(errors="replace").strip()
+    except OSError as error:  # the job's directory is gone; its cgroup must still be removed
+        return error.strerror or ""
     return text.rpartition("\n")[2].removeprefix("bwrap: execvp ").removeprefix("bwrap: ")
 
 
