@@ -314,6 +314,7 @@ def rest_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "id": str(new_id()), "call": "quick-start", "tier": "first", "organisation_id": str(ids["company"]),
             "title": "새 과제", "answers": dict(ANSWERS), "fields": dict(FIELDS), "requested": {"cpu-core": 1},
         },
+        "/api/v1/applications/{selected}/decide": {"selected": True, "reason": REASON},
         "/api/v1/agreements/{agreement}/sign applicant": {"side": "applicant", "digest": ids["digest"]},
         "/api/v1/agreements/{agreement}/sign operator": {"side": "operator", "digest": ids["digest"]},
         "/api/v1/projects/{project}/subjects": {"id": str(new_id()), "name": "새 모델", "kind": "onnx"},

@@ -36,6 +36,7 @@ GETS = """
 /projects/{project}/statement/?format=xlsx        302 404 200 200 200 200 200
 /projects/{project}/subjects/new/                 302 404 200 200 403 403 403
 /projects/{project}/trials/new/                   302 404 200 200 403 403 403
+/decisions/                                       302 403 403 403 200 403 200
 /trail/project/{project}/                         302 404 200 200 200 200 200
 /trail/organisation/{company}/                    302 404 404 200 200 200 200
 /trail/application/{application}/                 302 404 404 200 200 404 200
@@ -99,6 +100,7 @@ GETS = """
 /api/v1/tokens                                    401 200 200 200 200 200 200
 /api/v1/projects                                  401 200 200 200 200 200 200
 /api/v1/projects/{project}                        401 404 200 200 200 200 200
+/api/v1/decisions                                 401 403 403 403 200 403 200
 /api/v1/trail/project/{project}                   401 404 200 200 200 200 200
 /api/v1/trail/evidence/{private}                  401 404 200 200 200 200 200
 /api/v1/figures                                   200 200 200 200 200 200 200
@@ -174,6 +176,7 @@ POSTS = """
 /api/v1/tokens/{token}/end                        401 204 204 204 204 204 204
 /api/v1/plan                                      200 200 200 200 200 200 200
 /api/v1/applications                              401 403 403 200 403 403 403
+/api/v1/applications/{selected}/decide            401 404 404 403 409 404 403
 /api/v1/applications/{selected}/withdraw          401 404 404 200 403 404 403
 /api/v1/agreements/{agreement}/sign applicant     401 404 404 200 403 404 403
 /api/v1/agreements/{agreement}/sign operator      401 404 404 403 200 404 403

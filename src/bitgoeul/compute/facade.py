@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .events import JOB_FINISHED
 from .example import load_example
-from .fleet import public_storage, public_summary
+from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
 from .origins import register_origin
 from .ports import Limits
@@ -52,5 +52,6 @@ __all__ = [
     "register_origin",
     "standing",
     "submit_job",
+    "unknown_jobs",
     "write_off_job",
 ]

@@ -21,7 +21,7 @@ from .queries import (
     waiting,
 )
 from .questions import QUESTIONS, check_answers
-from .services import apply, load_call, load_example, sign, withdraw
+from .services import apply, decide, load_call, load_example, sign, withdraw
 from .states import APPLICATION, ApplicationState
 from .types import (
     AgreementView,
@@ -33,6 +33,7 @@ from .types import (
     TimeToFirstMinute,
     Words,
 )
+from .waiting import ToDecide, to_decide
 from .words import say
 
 
@@ -55,6 +56,7 @@ __all__ = [
     "Side",
     "SignatureView",
     "TimeToFirstMinute",
+    "ToDecide",
     "Words",
     "agreement",
     "application",
@@ -63,6 +65,7 @@ __all__ = [
     "call",
     "calls_page",
     "check_answers",
+    "decide",
     "load_call",
     "load_example",
     "median_time_to_first_usable_minute",
@@ -72,6 +75,7 @@ __all__ = [
     "record_partnerships",
     "say",
     "sign",
+    "to_decide",
     "to_sign",
     "waiting",
     "withdraw",

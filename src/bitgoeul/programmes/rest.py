@@ -215,6 +215,13 @@ class WithdrawalIn(Schema):
     reason: Annotated[str, Field(max_length=2000)] = ""
 
 
+class DecisionIn(Schema):
+    """A decision by a person, and why; the applicant reads it."""
+
+    selected: bool
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class SignIn(Schema):
     """A signature: for which side, under which digest."""
 
@@ -384,6 +391,20 @@ def list_applications(request: HttpRequest, page: PageNumber = 1) -> Application
 def get_application(request: HttpRequest, application_id: UUID) -> ApplicationOut:
     """Its organisation's people may, staff and auditors too: they leave an access record."""
     return _application(queries.application(actor=actor_of(request), application_id=application_id))
+
+
+@router.post(
+    "/applications/{uuid:application_id}/decide",
+    response={200: ApplicationOut, **refusals(404, 409)},
+    summary="Decide an application that its tier leaves to the operator",
+)
+def decide_application(request: HttpRequest, application_id: UUID, body: DecisionIn) -> ApplicationOut:
+    """For staff; the rules of the call bind them too (409). The same decision again changes nothing."""
+    return _application(
+        services.decide(
+            actor=actor_of(request), application_id=application_id, selected=body.selected, reason=body.reason
+        )
+    )
 
 
 @router.post(

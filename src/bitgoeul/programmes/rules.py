@@ -29,7 +29,7 @@ from .types import (
     Words,
 )
 
-PATHS = frozenset({DecisionPath.RULE})
+PATHS = frozenset({DecisionPath.RULE, DecisionPath.STAFF})
 """The ways of deciding that this installation has."""
 
 

@@ -62,6 +62,7 @@ class DecisionPath(StrEnum):
     """Who decides a tier."""
 
     RULE = "rule"
+    STAFF = "staff"
     PANEL = "panel"
 
 

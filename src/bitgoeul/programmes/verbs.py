@@ -23,6 +23,8 @@ VERBS = (
          organisation_roles=OWNERS),
     Verb("programmes.sign_as_operator", kind="application", label=Text(N_("Sign for the operator")),
          operator_roles=STAFF),
+    Verb("programmes.decide_application", kind="application", label=Text(N_("Decide an application")),
+         operator_roles=STAFF),
     Verb("programmes.view_waiting", kind="installation", label=Text(N_("See the agreements to be signed")),
          operator_roles=WATCHERS),
     Verb("programmes.view_partnerships", kind="installation", label=Text(N_("See the partner organisations")),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
 
+from bitgoeul.accounts.types import OperatorRole
 from bitgoeul.kernel.text import N_, Text
 
 
@@ -30,12 +32,18 @@ OWN = ((Text(N_("My home")), "site:home"),)
 
 
 OPERATOR = ((Text(N_("Fleet and queue")), "compute:fleet"),)
+DECIDERS = ((Text(N_("Decisions")), "site:decisions"),)
 
 
-def entries(path: str, *, signed_in: bool, operator: bool = False) -> list[Entry]:
+def _of_operator(roles: Collection[OperatorRole]) -> tuple[tuple[Text, str], ...]:
+    decides = not {OperatorRole.STAFF, OperatorRole.AUDITOR}.isdisjoint(roles)
+    return (*(DECIDERS if decides else ()), *(OPERATOR if roles else ()))
+
+
+def entries(path: str, *, signed_in: bool, roles: Collection[OperatorRole] = ()) -> list[Entry]:
     """The entries for a reader; a room that is not installed has no entry."""
     found = []
-    for label, name in (*(OWN if signed_in else ()), *PUBLIC, *(OPERATOR if operator else ())):
+    for label, name in (*(OWN if signed_in else ()), *PUBLIC, *_of_operator(roles)):
         try:
             url = reverse(name)
         except NoReverseMatch:

@@ -8,24 +8,20 @@ from uuid import UUID
 from django.db import transaction
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.accounts.types import Actor, OrganisationView, Thing
+from bitgoeul.accounts.types import Actor, Thing
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict, NotAllowed, NotFound
-from bitgoeul.kernel.ids import derive
 from bitgoeul.kernel.text import N_, Text
 
 from .. import queries, rules, workdays
-from ..agreements import digest_of, render
 from ..errors import CallClosed
-from ..facts import agreement_facts, decision_facts
-from ..models import Agreement, Application, CallVersion, Decision
+from ..models import Application, CallVersion
 from ..questions import check_answers
 from ..states import ApplicationState
-from ..types import ApplicationView, CallBody, Tier
-from ..words import said_json
+from ..types import ApplicationView, CallBody, DecisionPath, Tier
+from .deciding import decide_by_rule
 
-DECIDER = "rules"
 TITLE_LENGTH_MAX = 120
 REASON_LENGTH_MAX = 500
 
@@ -144,58 +140,8 @@ def _submit(row: Application, actor: Actor, body: CallBody, tier: Tier) -> None:
             )
         )
     audit.advance(row, "submit", actor=actor.id, changes={"submitted_at": moment})
-    _decide_by_rule(row, body, tier)
-
-
-def _decide_by_rule(row: Application, body: CallBody, tier: Tier) -> None:
-    """Decide at once, keep what the rules saw and said, and freeze the agreement when they are all satisfied.
-
-    A fact that is unknown does not pass: the application has every answer that the rules need, or it is refused
-    with the sentence that names what is missing.
-    """
-    organisation = accounts.organisations([row.organisation_id])[row.organisation_id]
-    facts = decision_facts(organisation, row.answers, row.fields, row.requested)
-    reasons = (*rules.evaluate(tier.rules, facts), *rules.caps(body, tier, row.requested))
-    selected = rules.conclude(reasons) is True
-    decider = Actor.system(DECIDER)
-    Decision.objects.create(
-        id=derive("programmes.decision", row.id, 1),
-        application=row,
-        path=tier.decision.value,
-        selected=selected,
-        reasons=[{"code": one.code, "passed": one.passed, "text": said_json(one.text)} for one in reasons],
-        facts=facts,
-        rules_digest=rules.rules_digest(tier),
-        decided_by=decider.id,
-    )
-    payload = {"organisation_id": str(row.organisation_id)}
-    if not selected:
-        audit.advance(row, "reject", actor=decider.id, payload=payload)
-        return
-    agreement = _freeze(row, body, tier, organisation)
-    audit.advance(row, "select", actor=decider.id, payload={**payload, "agreement_id": str(agreement.id)})
-
-
-def _freeze(row: Application, body: CallBody, tier: Tier, organisation: OrganisationView) -> Agreement:
-    today = workdays.seoul_day(now())
-    sign_by = workdays.add_working_days(today, tier.sign_within_working_days)
-    facts = agreement_facts(row, body, tier, organisation, sign_by)
-    text = render(body.agreement, facts["ko"], facts["en"])
-    agreement = Agreement.objects.create(
-        id=derive("programmes.agreement", row.id, 1),
-        application=row,
-        text=text,
-        digest=digest_of(text),
-        sign_by=sign_by,
-    )
-    audit.record(
-        verb="agreement.freeze",
-        subject_kind="agreement",
-        subject_id=str(agreement.id),
-        actor=Actor.system(DECIDER).id,
-        after={"application": str(row.id), "digest": agreement.digest, "sign_by": sign_by.isoformat()},
-    )
-    return agreement
+    if tier.decision is DecisionPath.RULE:
+        decide_by_rule(row, body, tier)
 
 
 def withdraw(*, actor: Actor, application_id: UUID, reason: str = "") -> ApplicationView:

@@ -1,14 +1,15 @@
-"""What joins rooms, over REST: the audit trail of a thing."""
+"""What joins rooms, over REST: the audit trail of a thing, and what waits for the operator."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django.http import HttpRequest
 from ninja import Router, Schema
 
 from bitgoeul.accounts import facade as accounts
 
+from .decisions import rows_for
 from .trail import Line, trail_of
 from .trail_things import traced
 
@@ -57,3 +58,38 @@ def trail(request: HttpRequest, kind: str, id: str, page: int = 1) -> TrailOut:
 
 def _line(line: Line) -> TrailLineOut:
     return TrailLineOut.model_validate(line, from_attributes=True)
+
+
+class WaitingOut(Schema):
+    """One thing that waits for the operator; ``actions`` are what can be done now, each by its own operation."""
+
+    kind: str
+    title: str
+    due: date
+    url: str
+    actions: list[str]
+
+
+class InboxOut(Schema):
+    """One page of the inbox, the oldest deadline first."""
+
+    items: list[WaitingOut]
+    page: int
+    last: int
+
+
+@router.get("/decisions", response=InboxOut)
+def decisions(request: HttpRequest, page: int = 1) -> InboxOut:
+    """What waits for a decision of the operator, for staff and auditors."""
+    rows, last = rows_for(accounts.actor_of(request), max(1, page))
+    items = [
+        WaitingOut(
+            kind=str(row.kind),
+            title=row.title,
+            due=row.due,
+            url=row.url,
+            actions=[one.action for one in row.choices if one.closed is None],
+        )
+        for row in rows
+    ]
+    return InboxOut(items=items, page=max(1, page), last=last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import board, catalogue, front, home, interface, project, trail
+from . import board, catalogue, decisions, front, home, interface, project, trail
 
 app_name = "site"
 urlpatterns = [
@@ -16,6 +16,9 @@ urlpatterns = [
     path("catalogue/", catalogue.catalogue, name="catalogue"),
     path("catalogue.xlsx", catalogue.catalogue_xlsx, name="catalogue_xlsx"),
     path("catalogue/<slug:code>/", catalogue.catalogue_entry, name="catalogue_entry"),
+    path("decisions/", decisions.inbox, name="decisions"),
+    path("decisions/preview/", decisions.preview, name="decisions_preview"),
+    path("decisions/report/", decisions.report, name="decisions_report"),
     path("trail/<slug:kind>/<str:id>/", trail.trail, name="trail"),
     path("api/", interface.interface, name="interface"),
     path("language/", set_language, name="language"),

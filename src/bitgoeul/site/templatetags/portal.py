@@ -204,5 +204,5 @@ def main_menu(context: Context, device: str = "pc") -> dict[str, object]:
     path = context["request"].path if "request" in context else ""
     actor = context.get("actor")
     signed_in = bool(actor is not None and getattr(actor, "user_id", None))
-    operator = bool(getattr(actor, "is_operator", False))
-    return {"entries": menu.entries(path, signed_in=signed_in, operator=operator), "device": device}
+    roles: frozenset[Any] = getattr(actor, "operator_roles", frozenset())
+    return {"entries": menu.entries(path, signed_in=signed_in, roles=roles), "device": device}
