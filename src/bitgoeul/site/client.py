@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,15 @@ from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.text import N_, Text
 
 SECONDS_MAX = 30.0
+NOT_READY = 503
+PAUSES = (0.2, 0.8)  # seconds between the at most three times
 PAGES_MAX = 1000
+
+
+def repeatable(method: str, options: Mapping[str, Any]) -> bool:
+    """Whether sending it twice changes nothing more: it only reads, or names what it makes by the caller's id."""
+    made = options.get("json") or options.get("data") or {}
+    return method == "GET" or (isinstance(made, Mapping) and bool(made.get("id")))
 
 
 class Refusal(DomainError):
@@ -72,7 +81,7 @@ class Client:
     def raw(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One call; the answer as it came, when it is a good one."""
         try:
-            answer = self.http.request(method, f"{self.url}{path}", headers=self.headers, **options)
+            answer = self._send(method, path, **options)
         except httpx.TransportError as error:
             raise Unavailable(
                 N_("{url} does not answer ({reason})."),
@@ -83,6 +92,19 @@ class Client:
         if answer.is_error:
             raise refusal_of(answer)
         return answer
+
+    def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send it; what changes nothing when sent twice is sent again while the platform starts."""
+        for pause in PAUSES if repeatable(method, options) else ():
+            try:
+                answer = self.http.request(method, f"{self.url}{path}", headers=self.headers, **options)
+            except httpx.ConnectError:
+                time.sleep(pause)
+                continue
+            if answer.status_code != NOT_READY:
+                return answer
+            time.sleep(pause)
+        return self.http.request(method, f"{self.url}{path}", headers=self.headers, **options)
 
     def rows(self, path: str, **parameters: Any) -> Iterator[Mapping[str, Any]]:
         """Every row of a paged list, page after page."""
