@@ -45,7 +45,7 @@ lock: ## Renew requirements/*.txt and package-lock.json
 texts: ## Collect texts into the rooms' catalogues
 	$(PY) tools/messages.py update
 
-reference: ## Write docs/reference/states.md and openapi.json from the code
+reference: ## Write docs/reference/states.md, rights.md and openapi.json from the code
 	$(PY) tools/reference.py
 
 bundle: ## Code, wheels and static files for a closed network, in build/

@@ -36,7 +36,7 @@ FIELDS = {"purpose": "INT8 양자화 모델의 정확도와 지연을 잽니다.
 SECRET = "가온칩"  # stands in every name of Ara's that an outsider must not read
 
 
-def _person(name: str, *roles: Any) -> Any:
+def person(name: str, *roles: Any) -> Any:
     from bitgoeul.accounts import facade as accounts
 
     return accounts.create_user(
@@ -61,7 +61,7 @@ def _company(owner: Any, name: str, number: str) -> Any:
     )
 
 
-def _apply(owner: Any, organisation: Any, title: str, *, submit: bool = True) -> Any:
+def apply_for(owner: Any, organisation: Any, title: str, *, submit: bool = True) -> Any:
     from bitgoeul.accounts import facade as accounts
     from bitgoeul.programmes import facade as programmes
 
@@ -84,7 +84,7 @@ def _allocated(owner: Any, staff: Any, organisation: Any, title: str) -> Any:
     from bitgoeul.programmes import facade as programmes
     from bitgoeul.programmes.agreements import Side
 
-    made = _apply(owner, organisation, title)
+    made = apply_for(owner, organisation, title)
     system = accounts.Actor.system("test")
     agreement = programmes.agreement(actor=system, agreement_id=made.agreement_id)
     for person, side in ((owner, Side.APPLICANT), (staff, Side.OPERATOR)):
@@ -171,9 +171,9 @@ def build() -> SimpleNamespace:
 
     _load_example()
     roles = accounts.OperatorRole
-    people = {name: _person(name) for name in ("ara", "bora", "chan", "dami")}
-    people |= {"staff": _person("staff", roles.STAFF), "engineer": _person("engineer", roles.ENGINEER)}
-    people["auditor"] = _person("auditor", roles.AUDITOR)
+    people = {name: person(name) for name in ("ara", "bora", "chan", "dami")}
+    people |= {"staff": person("staff", roles.STAFF), "engineer": person("engineer", roles.ENGINEER)}
+    people["auditor"] = person("auditor", roles.AUDITOR)
     ara, staff = people["ara"], people["staff"]
     company = _company(ara, f"{SECRET} (예시)", "000-00-70016")
     others = _company(people["chan"], "찬소프트 (예시)", "000-00-70020")
@@ -212,7 +212,7 @@ def build() -> SimpleNamespace:
     }
     finished = {name: _finish(trial_of(version, one), protocol) for name, one in audiences.items()}
     project = accounts.project(actor=system, project_id=application.project_id)
-    selected = _apply(ara, company, f"{SECRET} 다음 과제 (예시)")
+    selected = apply_for(ara, company, f"{SECRET} 다음 과제 (예시)")
     return SimpleNamespace(
         people=people,
         company=company,
@@ -222,7 +222,7 @@ def build() -> SimpleNamespace:
         selected=selected,
         agreement_digest=programmes.agreement(actor=system, agreement_id=selected.agreement_id).digest,
         figure=outcomes.public_figures()[0].code,
-        draft=_apply(ara, company, f"{SECRET} 초안 (예시)", submit=False),
+        draft=apply_for(ara, company, f"{SECRET} 초안 (예시)", submit=False),
         project=project,
         other_project=accounts.project(actor=system, project_id=elsewhere.project_id),
         allocation=resources.allocations(project_ids=[project.id])[project.id][0],
@@ -271,6 +271,13 @@ def page_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "/organisations/new/": {"id": str(new_id()), "name": "새 기관", "kind": "SME", "registration_number": ""},
         "/account/": {"display_name": "새 이름", "locale": "ko"},
         "/account/tokens/": {"id": str(new_id()), "name": "t", "days": "1"},
+        "/projects/{project}/jobs/new/": {
+            "id": str(new_id()), "name": "작업", "command": "true", "script": "", "outputs": "", "cores": "1",
+            "wall_seconds": "10", "memory_mib": "512", "processes": "32", "file_mib": "64", "work_mib": "2048",
+        },
+        "/projects/{project}/jobs/price/": {"cores": "1", "wall_seconds": "10"},
+        "/jobs/{job}/write-off/": {"reason": REASON},
+        "/operators/": {"email": "dami@example.kr", "role": "ENGINEER"},
         "/organisations/{company}/": {"email": "dami@example.kr", "role": "MEMBER"},
         "/projects/{project}/members/": {"email": "dami@example.kr", "role": "VIEWER"},
         "/projects/{project}/subjects/new/": {
@@ -308,6 +315,25 @@ def rest_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "parameters": {"seconds": 3}, "visibility": "private", "organisations": [], "embargo_until": None,
     }  # fmt: skip
     return {
+        "/api/v1/me": {"name": "새 이름", "language": "ko"},
+        "/api/v1/organisations": {"id": str(new_id()), "name": "새 기관", "kind": "SME"},
+        "/api/v1/organisations/{company}/members": {"email": "dami@example.kr", "role": "MEMBER"},
+        "/api/v1/projects/{project}/members": {"email": "dami@example.kr", "role": "VIEWER"},
+        "/api/v1/projects/{project}/allocations": {
+            "id": str(new_id()), "resource_code": "cpu-core", "amount": 1, "reason": REASON,
+            "starts_at": "2026-01-01T00:00:00+09:00", "ends_at": "2100-01-01T00:00:00+09:00",
+        },
+        "/api/v1/allocations/{allocation}/suspend": {"reason": REASON},
+        "/api/v1/allocations/{allocation}/resume": {"reason": REASON},
+        "/api/v1/allocations/{allocation}/recall": {"reason": REASON},
+        "/api/v1/jobs": {
+            "id": str(new_id()), "project_id": str(ids["project"]), "name": "작업", "argv": ["true"],
+            "limits": {"wall_seconds": 10}, "files": {"a.txt": "가"},
+        },
+        "/api/v1/jobs/estimate": {"argv": ["true"]},
+        "/api/v1/jobs/{job}/write-off": {"reason": REASON},
+        "/api/v1/applications/{selected}/withdraw": {"reason": "다음에 합니다."},
+        "/api/v1/trials/{trial}/judgements": {"id": str(new_id())},
         "/api/v1/tokens": {"name": "t", "days": 1, "read_only": True},
         "/api/v1/plan": {"answers": dict(ANSWERS)},
         "/api/v1/applications": {

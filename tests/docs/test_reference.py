@@ -41,6 +41,10 @@ def test_the_page_of_states_is_what_the_code_does(reference):
     assert reference.PAGE.read_text(encoding="utf-8") == reference.page(), "run `make reference`"
 
 
+def test_the_page_of_rights_is_what_the_code_allows(reference):
+    assert reference.RIGHTS.read_text(encoding="utf-8") == reference.rights(), "run `make reference`"
+
+
 def test_the_published_interface_changes_only_on_purpose(reference):
     assert reference.OPENAPI.read_text(encoding="utf-8") == reference.openapi(), (
         "run `make reference` and read the diff"

@@ -41,6 +41,12 @@ ACCOUNT_PAGES = [
 ]  # fmt: skip
 # A token is new each time it is asked for: its secret is not kept.
 NOT_REPEATABLE = frozenset({"/account/tokens/", "/api/v1/tokens"})
+STAFFS = (
+    "operator", "reason", "invalidation", "suspend", "resume", "recall", "allocations", "judgements", "write-off",
+    "write-off/", "/operators/",
+)  # fmt: skip
+# Refused to everybody without an elevation, or made for a state that this world has not.
+REFUSED = ("/operators/", "write-off/", "resume", "recall", "write-off")
 
 
 def split(key: str) -> tuple[str, str]:
@@ -51,7 +57,7 @@ def split(key: str) -> tuple[str, str]:
 
 def who_may(key: str) -> str:
     """Who may send that body."""
-    return "staff" if key.endswith(("operator", "reason", "invalidation")) else "ara"
+    return "staff" if key.endswith(STAFFS) else "ara"
 
 
 @pytest.fixture

@@ -115,10 +115,13 @@ def require(*, actor: Actor, verb: str, thing: Thing) -> None:
     decision = may(actor=actor, verb=verb, thing=thing)
     if decision.allowed:
         return
-    if decision.code:
-        raise REFUSALS[decision.code](decision.reason, remedy=REMEDIES[decision.code])
     view = _view_verb(verb, thing)
-    if view and not may(actor=actor, verb=view, thing=thing).allowed:
+    seen = may(actor=actor, verb=view, thing=thing) if view else Decision(True, decision.reason)
+    # What the person can lift themselves is said; who may not know of the thing has nothing to lift.
+    for found in (decision, seen):
+        if found.code:
+            raise REFUSALS[found.code](found.reason, remedy=REMEDIES[found.code])
+    if not seen.allowed:
         raise NotFound()
     raise NotAllowed(decision.reason)
 

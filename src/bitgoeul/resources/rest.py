@@ -200,12 +200,14 @@ def _resource(view: ResourceView) -> ResourceOut:
 
 @router.get(
     "/projects/{uuid:project_id}/allocations",
-    response={200: AllocationList, **refusals(404)},
+    response={200: AllocationList, **refusals(403, 404)},
     summary="A project's allocations",
 )
 def list_allocations(request: HttpRequest, project_id: UUID, page: PageNumber = 1) -> AllocationList:
     """With what is left, oldest first. The project's people and the operator may."""
-    accounts.project(actor=accounts.actor_of(request), project_id=project_id)
+    actor = accounts.actor_of(request)
+    view = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="resources.view_statement", thing=view.thing)
     found = queries.allocations(project_ids=[project_id])[project_id]
     return paged(AllocationList, page_of_items(found, page), _out)
 

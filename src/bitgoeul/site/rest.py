@@ -98,14 +98,14 @@ class Interface(NinjaAPI):
         """The document; what follows from authentication and input is added to each operation here."""
         document = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
         for item in document["paths"].values():
-            for method, operation in item.items():
-                _add_refusals(method, operation)
+            for operation in item.values():
+                _add_refusals(operation)
         return document
 
 
-def _add_refusals(method: str, operation: dict[str, Any]) -> None:
+def _add_refusals(operation: dict[str, Any]) -> None:
     told = operation["responses"]
-    for status in _implied(method, operation):
+    for status in _implied(operation):
         told.setdefault(
             status,
             {
@@ -118,14 +118,13 @@ def _add_refusals(method: str, operation: dict[str, Any]) -> None:
     operation["responses"] = dict(sorted(told.items(), key=lambda pair: int(pair[0])))
 
 
-def _implied(method: str, operation: Mapping[str, Any]) -> set[int]:
+def _implied(operation: Mapping[str, Any]) -> set[int]:
     """The refusals that follow from how an operation is asked."""
     security, body = operation.get("security", []), operation.get("requestBody")
-    found = {401} if security and {} not in security else set()
-    found |= {403} if security and method != "get" else set()
+    found = {401, 403} if security and {} not in security else set()
     found |= {400, 413, 422} if body else set()
-    queries = [one for one in operation["parameters"] if one["in"] == "query"]
-    return found | ({422} if queries else set())
+    places = {one["in"] for one in operation["parameters"]}
+    return found | ({422} if "query" in places else set()) | ({404} if "path" in places else set())
 
 
 MEANINGS = {

@@ -14,8 +14,7 @@ from django.db.models.fields.json import KeyTextTransform
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.content import facade as content
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.errors import NotAllowed
-from bitgoeul.kernel.text import N_, Text
+from bitgoeul.kernel.text import Text
 from bitgoeul.web.facade import Page, page_of
 
 from .evidence_types import EvidenceView, NoSuchEvidence, Visibility, VisibilityChange
@@ -146,10 +145,9 @@ def belongs(actor: accounts.Actor, view: EvidenceView) -> bool:
 
 
 def own_evidence(*, actor: accounts.Actor, digest: str) -> EvidenceView:
-    """The evidence for those it belongs to; NotAllowed for its other readers, NoSuchEvidence for all others."""
+    """The evidence for those it belongs to; NotAllowed or NoSuchEvidence for everybody else."""
     view = evidence(actor=actor, digest=digest)
-    if not belongs(actor, view):
-        raise NotAllowed(N_("Only people of the project or organisation may do this."))
+    accounts.require(actor=actor, verb="trials.view_evidence_history", thing=thing(view))
     return view
 
 
@@ -185,7 +183,8 @@ def evidence_of_versions(version_ids: Collection[UUID]) -> Mapping[UUID, Sequenc
 
 def project_evidence(*, actor: accounts.Actor, project_id: UUID, page: int = 1) -> Page[EvidenceView]:
     """A project's evidence, newest first; raises NotFound when ``actor`` may not see the project."""
-    accounts.project(actor=actor, project_id=project_id)
+    project = accounts.project(actor=actor, project_id=project_id)
+    accounts.require(actor=actor, verb="trials.list_trials", thing=project.thing)
     at = now()
     rows = _rows().filter(project_id=project_id).order_by("-issued_at", "-pk")
     return page_of(rows, page).map(lambda row: _view(row, at))

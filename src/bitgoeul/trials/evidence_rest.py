@@ -158,7 +158,7 @@ def _change(view: VisibilityChange) -> ChangeOut:
     )
 
 
-@router.get("/evidence", response={200: EvidenceList, **refusals(404)}, summary="A project's evidence")
+@router.get("/evidence", response={200: EvidenceList, **refusals(403, 404)}, summary="A project's evidence")
 def list_evidence(request: HttpRequest, project_id: UUID, page: PageNumber = 1) -> EvidenceList:
     """Newest first. The project's people and the operator may."""
     found = queries.project_evidence(actor=accounts.actor_of(request), project_id=project_id, page=page)

@@ -32,3 +32,13 @@ register_verb(
         operator_roles=frozenset({OperatorRole.STAFF, OperatorRole.ENGINEER}),
     )
 )
+# Of its readers only its own people and the operator: a named reader must not learn whom else it names.
+register_verb(
+    Verb(
+        name="trials.view_evidence_history",
+        kind="evidence",
+        label=Text(N_("See who decided about a piece of evidence")),
+        project_roles=frozenset(ProjectRole),
+        operator_roles=frozenset(OperatorRole),
+    )
+)

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from bitgoeul.accounts import facade as accounts
+from bitgoeul.web.facade import Paged, PageNumber, paged, refusals
 
 from .decisions import rows_for
 from .trail import Line, trail_of
@@ -16,7 +17,7 @@ from .trail_things import traced
 router = Router(tags=["portal"])
 
 
-class ChangeOut(Schema):
+class TrailChangeOut(Schema):
     """One value of an event, readable: before and after, empty for neither."""
 
     field: str
@@ -33,27 +34,24 @@ class TrailLineOut(Schema):
     verb: str
     what: str
     reason: str
-    changes: list[ChangeOut]
+    changes: list[TrailChangeOut]
     sequence: int | None
     request_id: str
 
 
-class TrailOut(Schema):
+class TrailOut(Paged):
     """One page of a thing's audit trail, oldest first."""
 
     items: list[TrailLineOut]
-    page: int
-    last: int
-    total: int
 
 
-@router.get("/trail/{kind}/{id}", response=TrailOut)
-def trail(request: HttpRequest, kind: str, id: str, page: int = 1) -> TrailOut:
+@router.get("/trail/{kind}/{id}", response={200: TrailOut, **refusals(404)}, summary="A thing's audit trail")
+def get_trail(request: HttpRequest, kind: str, id: str, page: PageNumber = 1) -> TrailOut:
     """What happened to a thing, whose ``kind`` is project, organisation, application, agreement, allocation, job,
-    subject, trial or evidence; evidence has its digest as id."""
+    subject, trial or evidence; evidence has its digest as id. Who may see the thing may."""
     actor = accounts.actor_of(request)
     shown = trail_of(actor=actor, found=traced(actor=actor, kind=kind, id=id), page=page)
-    return TrailOut(items=list(map(_line, shown.items)), page=shown.number, last=shown.last, total=shown.total)
+    return paged(TrailOut, shown, _line)
 
 
 def _line(line: Line) -> TrailLineOut:
