@@ -27,6 +27,9 @@ POST /operators/{bora}/end-access/                          accounts.end_access 
 GET  /operators/person/                                     accounts.lift_lock                portal        200
 POST /operators/person/                                     accounts.lift_lock                portal        422
 GET  /partners/                                             programmes.view_partnerships      installation  200
+GET  /decisions/                                            programmes.view_waiting           installation  200
+POST /decisions/preview/                                    programmes.view_waiting           installation  400
+POST /decisions/report/                                     programmes.view_waiting           installation  400
 GET  /trail/project/{project}/                              accounts.view_project             project       200
 GET  /trail/organisation/{company}/                         accounts.view_organisation        organisation  200
 GET  /trail/application/{application}/                      programmes.view_application       application   200
@@ -211,6 +214,8 @@ POST /api/v1/applications                                   programmes.apply    
 GET  /api/v1/applications                                   self                              -             200
 GET  /api/v1/applications/{application}                     programmes.view_application       application   200
 POST /api/v1/applications/{selected}/withdraw               programmes.edit_application       application   200
+GET  /api/v1/decisions                                      programmes.view_waiting           installation  200
+POST /api/v1/applications/{selected}/decide                 programmes.decide_application     application   409
 GET  /api/v1/agreements                                     self                              -             200
 GET  /api/v1/agreements?waiting=true                        programmes.view_waiting           installation  200
 GET  /api/v1/agreements/{agreement}                         programmes.view_application       application   200

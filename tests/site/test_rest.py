@@ -66,7 +66,9 @@ def test_paged_answers_have_one_shape(document):
     schemas = document["components"]["schemas"]
     paged = {name: set(one["properties"]) for name, one in schemas.items() if "page" in one.get("properties", {})}
     assert len(paged) >= 20
-    assert [name for name, keys in paged.items() if not keys >= {"items", "page", "last", "total"}] == []
+    wrong = [name for name, keys in paged.items() if not keys >= {"items", "page", "last", "total"}]
+    # The inbox joins lists of several kinds and counts none of them.
+    assert wrong == ["InboxOut"]
 
 
 def test_every_list_comes_in_pages(document):

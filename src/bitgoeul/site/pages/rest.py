@@ -76,10 +76,10 @@ class InboxOut(Schema):
     last: int
 
 
-@router.get("/decisions", response=InboxOut)
-def decisions(request: HttpRequest, page: int = 1) -> InboxOut:
-    """What waits for a decision of the operator, for staff and auditors."""
-    rows, last = rows_for(accounts.actor_of(request), max(1, page))
+@router.get("/decisions", response={200: InboxOut, **refusals(403)}, summary="What waits for the operator")
+def list_decisions(request: HttpRequest, page: PageNumber = 1) -> InboxOut:
+    """What waits for a decision, the oldest deadline first. Staff and auditors may."""
+    rows, last = rows_for(accounts.actor_of(request), page)
     items = [
         WaitingOut(
             kind=str(row.kind),
@@ -90,4 +90,4 @@ def decisions(request: HttpRequest, page: int = 1) -> InboxOut:
         )
         for row in rows
     ]
-    return InboxOut(items=items, page=max(1, page), last=last)
+    return InboxOut(items=items, page=page, last=last)
