@@ -31,3 +31,21 @@ def sign_in_by(client: Any, user_id: Any, *, strong: bool = True) -> Any:
         session["account_authentication_methods_user"] = str(user_id)
         session.save()
     return client
+
+
+def elevate(client: Any, actor: Any) -> Any:
+    """Give the session of ``client`` a living elevation for every dangerous verb in the actor's reach."""
+    from uuid import UUID
+
+    from bitgoeul.accounts import elevation
+
+    client.get("/account/")  # gives the session its row
+    made = elevation.elevate(
+        actor=actor,
+        id=new_id(),
+        sign_in_id=UUID(client.session["bitgoeul_sign_in"]),
+        verbs=[verb.name for verb in elevation.elevated_verbs(actor)],
+        reason="for the rights of this test",
+        minutes=60,
+    )
+    return replace(actor, elevation=made)

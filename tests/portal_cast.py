@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bitgoeul.kernel.ids import new_id
-from people import sign_in_by
+from people import elevate, sign_in_by
 
 TOKENS = ("token_read", "token_narrow")
 PEOPLE = (
@@ -67,7 +67,7 @@ def _part(world: Any, name: str) -> Part:
     sign_in_by(client, user_id, strong=name != "weak")
     assurance = Assurance.SINGLE if name == "weak" else Assurance.SECOND_FACTOR
     actor = accounts.actor_for(user_id=user_id, assurance=assurance)
-    return Part(client, {}, _elevated(client, actor) if name == "elevated" else actor)
+    return Part(client, {}, elevate(client, actor) if name == "elevated" else actor)
 
 
 def _by_token(world: Any, client: Any, scopes: tuple[str, ...]) -> Part:
@@ -77,23 +77,3 @@ def _by_token(world: Any, client: Any, scopes: tuple[str, ...]) -> Part:
     made = accounts.issue_token(actor=ara, id=new_id(), name="t", days=1, scopes=scopes)
     actor = replace(ara, scopes=frozenset(scopes))
     return Part(client, {"Authorization": f"Bearer {made.secret}"}, actor)
-
-
-def _elevated(client: Any, actor: Any) -> Any:
-    """Inside a living elevation of this very session for every dangerous verb in reach."""
-    from uuid import UUID
-
-    from bitgoeul.accounts import elevation
-
-    client.get("/account/")  # gives the session its row
-    sign_in_id = UUID(client.session["bitgoeul_sign_in"])
-    verbs = [verb.name for verb in elevation.elevated_verbs(actor)]
-    made = elevation.elevate(
-        actor=actor,
-        id=new_id(),
-        sign_in_id=sign_in_id,
-        verbs=verbs,
-        reason="for the rights of this test",
-        minutes=60,
-    )
-    return replace(actor, elevation=made)

@@ -317,6 +317,7 @@ def rest_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         "/api/v1/me": {"name": "새 이름", "language": "ko"},
         "/api/v1/organisations": {"id": str(new_id()), "name": "새 기관", "kind": "SME"},
+        "/api/v1/operators": {"email": "dami@example.kr", "role": "ENGINEER"},
         "/api/v1/organisations/{company}/members": {"email": "dami@example.kr", "role": "MEMBER"},
         "/api/v1/projects/{project}/members": {"email": "dami@example.kr", "role": "VIEWER"},
         "/api/v1/projects/{project}/allocations": {

@@ -155,6 +155,9 @@ POST /api/v1/organisations                                  accounts.create_orga
 GET  /api/v1/organisations/{company}                        accounts.view_organisation        organisation  200
 GET  /api/v1/organisations/{company}/members                accounts.view_organisation_members organisation 200
 POST /api/v1/organisations/{company}/members                accounts.change_organisation_members organisation 200
+GET  /api/v1/operators                                      accounts.view_operators           portal        200
+POST /api/v1/operators                                      accounts.grant_operator           portal        200
+POST /api/v1/operators/{bora}/STAFF/revoke                  accounts.revoke_operator          portal        204
 POST /api/v1/organisations/{company}/members/{bora}/remove  accounts.change_organisation_members organisation 204
 GET  /api/v1/projects                                       self                              -             200
 GET  /api/v1/projects/{project}                             accounts.view_project             project       200

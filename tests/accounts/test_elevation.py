@@ -10,7 +10,7 @@ from django.test import Client
 from bitgoeul.accounts import authority, elevation, operators
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded
-from bitgoeul.accounts.facade import Actor, Assurance, OperatorRole
+from bitgoeul.accounts.facade import Actor, Assurance, OperatorRole, Thing
 from bitgoeul.accounts.models import ApiToken, Elevation, OperatorGrant, SignIn, User
 from bitgoeul.accounts.services import PORTAL
 from bitgoeul.audit import facade as audit
@@ -217,12 +217,19 @@ def test_operator_roles_rest_without_a_second_factor(staff, sign_in):
     assert accounts.actor_of_token(strong["secret"]).operator_roles == {OperatorRole.STAFF}
 
 
-def test_a_resting_role_shows_no_more_than_its_refusal(staff, project):
+def test_a_resting_role_is_told_what_lifts_it_where_it_would_reach(staff, project):
     weak = accounts.actor_for(user_id=staff.user_id, assurance=Assurance.SINGLE)
     with pytest.raises(SecondFactorNeeded):
         accounts.require(actor=weak, verb="accounts.view_project", thing=project.thing)
-    with pytest.raises(NotFound):
+    with pytest.raises(SecondFactorNeeded):  # the role would see the project's jobs, though submit none
         accounts.require(actor=weak, verb="compute.submit_job", thing=project.thing)
+
+
+def test_a_resting_role_learns_nothing_of_what_it_would_not_reach(engineer, organisation):
+    application = Thing("application", str(new_id()), organisation_id=organisation.id)
+    weak = accounts.actor_for(user_id=engineer.user_id, assurance=Assurance.SINGLE)
+    with pytest.raises(NotFound):
+        accounts.require(actor=weak, verb="programmes.decide_application", thing=application)
 
 
 def test_a_token_of_an_example_person_is_worth_nothing_elsewhere(staff, settings):

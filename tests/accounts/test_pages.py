@@ -66,7 +66,7 @@ def test_one_click_is_never_for_an_installation_with_an_address_elsewhere(client
 
 
 def test_the_rate_limits_are_settings(settings):
-    assert settings.ACCOUNT_RATE_LIMITS["login_failed"] == "10/m/ip,5/5m/key"
+    assert settings.ACCOUNT_RATE_LIMITS["login_failed"] == "", "accounts.attempts counts instead"
     assert settings.ACCOUNT_RATE_LIMITS["signup"] == "20/m/ip"
     assert settings.ACCOUNT_RATE_LIMITS["reset_password"] == "20/m/ip,5/m/key"
     assert settings.ACCOUNT_EMAIL_VERIFICATION == "mandatory"

@@ -30,7 +30,7 @@ from bitgoeul.accounts.models import OperatorGrant, OrganisationMembership, User
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
-from installation import free_port
+from installation import environment, free_port
 
 pytestmark = pytest.mark.django_db
 ISSUER = "https://idp.example.kr/saml"
@@ -187,10 +187,44 @@ def test_the_owner_of_an_account_connects_the_provider_and_signs_in_by_it(oidc, 
     assert other.get("/api/v1/me").json()["id"] == ara.id
 
 
-def test_the_sign_in_page_offers_the_provider_and_the_policy_lets_the_form_go_there(oidc, issuer, client):
+def test_the_sign_in_page_offers_the_provider(oidc, client):
     oidc()
     page = client.get("/accounts/login/")
     assert "/accounts/oidc/city/login/" in page.content.decode()
+
+
+def test_the_policy_of_pages_lets_forms_lead_to_the_providers_of_the_file_alone(
+    tmp_path, issuer, client, settings
+):
+    (tmp_path / "secret").write_text("a secret")
+    entry = {"id": "city", "kind": "oidc", "name": "시청", "issuer": issuer, "client_id": "bitgoeul"}
+    entry |= {"client_secret_file": str(tmp_path / "secret"), "origins": ["https://login.example:8443/x"]}
+    path = tmp_path / "providers.json"
+    path.write_text(json.dumps({"providers": [entry]}))
+    settings.CONTENT_SECURITY_POLICY = policy_of_a_start(tmp_path / "home", path)
+    policy = client.get("/accounts/login/")["Content-Security-Policy"]
+    forms = next(part.split() for part in policy.split("; ") if part.startswith("form-action"))
+    assert forms == ["form-action", "'self'", issuer, "https://login.example:8443"]
+    assert policy.count(issuer) == 1, "forms may lead there; nothing else may come from there"
+
+
+def policy_of_a_start(home, path):
+    """What the settings make of that file of providers when a process starts."""
+    home.mkdir()
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import json; from bitgoeul.site import settings; print(json.dumps(settings.CONTENT_SECURITY_POLICY))",
+        ],
+        env=environment(home, BITGOEUL_SIGN_IN_PROVIDERS=str(path)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 # --- SAML

@@ -40,7 +40,7 @@ def later(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def fresh_cache():
-    """The sign-in pages' own limits count in this process; other tests' requests are none of ours."""
+    """The sign-in pages' own limits count over the whole run; other tests' requests are none of ours."""
     cache.clear()
     yield
     cache.clear()

@@ -14,6 +14,7 @@ from bitgoeul.compute.facade import JobState
 from bitgoeul.compute.models import Job
 from bitgoeul.compute.services import following
 from bitgoeul.kernel.ids import new_id
+from people import elevate
 
 from .asking import python, request
 
@@ -196,7 +197,15 @@ def test_an_unknown_job_shows_its_way_out_to_engineers_only(
     shown = page(f"/jobs/{view.id}/")
     assert "neither done nor failed" in shown
     assert "write-off" not in shown
+    assert "write_off" not in shown
     client = sign_in(engineer)
+    offered = client.get(f"/jobs/{view.id}/").content.decode()
+    assert 'href="/account/elevation/?verb=compute.write_off_job"' in offered
+    assert "write-off" not in offered
+    refused = client.post(f"/jobs/{view.id}/write-off/", {"reason": "gone"})
+    assert "elevation_needed" in refused.content.decode()
+    assert Job.objects.get().state == JobState.UNKNOWN
+    elevate(client, engineer)
     assert "write-off" in client.get(f"/jobs/{view.id}/").content.decode()
     client.post(f"/jobs/{view.id}/write-off/", {"reason": "gone"})
     assert Job.objects.get().state == JobState.FAILED

@@ -43,10 +43,10 @@ ACCOUNT_PAGES = [
 NOT_REPEATABLE = frozenset({"/account/tokens/", "/api/v1/tokens"})
 STAFFS = (
     "operator", "reason", "invalidation", "suspend", "resume", "recall", "allocations", "judgements", "write-off",
-    "write-off/", "/operators/",
+    "write-off/", "/operators/", "/operators",
 )  # fmt: skip
 # Refused to everybody without an elevation, or made for a state that this world has not.
-REFUSED = ("/operators/", "write-off/", "resume", "recall", "write-off")
+REFUSED = ("/operators/", "/operators", "write-off/", "resume", "recall", "write-off")
 
 
 def split(key: str) -> tuple[str, str]:

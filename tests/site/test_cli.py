@@ -193,6 +193,33 @@ def test_lost_triggers_are_found_and_exit_status_is_1(stopped_installation):
     assert wrong[0]["remedy"]
 
 
+def test_an_operator_is_added_by_hand_and_again_changes_nothing(stopped_installation):
+    def grants():
+        with databases.opened(stopped_installation.home) as database:
+            return database.execute("SELECT id, role, source FROM accounts_operatorgrant ORDER BY id").fetchall()
+
+    with databases.opened(stopped_installation.home) as database:
+        email = database.execute(
+            "SELECT email FROM accounts_user WHERE id NOT IN (SELECT user_id FROM accounts_operatorgrant)"
+        ).fetchone()[0]
+    before = grants()
+    done = stopped_installation.run("operator", "add", email, "--role", "ENGINEER", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"email": email, "role": "ENGINEER"}
+    added = [row for row in grants() if row not in before]
+    assert [tuple(row)[1:] for row in added] == [("ENGINEER", "")]
+    assert stopped_installation.run("operator", "add", email, "--role", "ENGINEER").returncode == 0
+    assert len(grants()) == len(before) + 1
+
+
+def test_an_operator_who_has_not_signed_up_is_named_with_what_to_do(stopped_installation):
+    done = stopped_installation.run("operator", "add", "nobody@example.kr")
+    assert done.returncode == 2
+    assert "nobody@example.kr" in done.stderr
+    assert "Sign up" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_loading_the_example_again_changes_nothing(stopped_installation):
     def counts():
         with databases.opened(stopped_installation.home) as database:

@@ -8,8 +8,8 @@ from typing import Any
 
 from . import provider_file
 
-# Attempts / period / by whom, as django-allauth reads them, in each process. Failed sign-ins are counted in the
-# database instead (``accounts.attempts``).
+# Attempts / period / by whom, as django-allauth reads them, over all processes (``site.shared_cache``). Failed
+# sign-ins are counted in the database instead (``accounts.attempts``).
 RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "",  # without an entry django-allauth's own limit would count beside ours

@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from bitgoeul.audit import facade as audit
-from bitgoeul.kernel.errors import BadInput, DomainError, NotFound
+from bitgoeul.kernel.errors import BadInput, DomainError
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import add_error, no_store, page_number
 
@@ -43,9 +42,8 @@ def people(request: HttpRequest) -> HttpResponse:
             add_error(form, error)
         else:
             return redirect("accounts:operators")
-    if found.items and request.method != "POST":
-        shown = [f"user:{view.user_id}" for view in found.items if view.user_id != actor.user_id]
-        audit.record_access(actor=actor.id, people=shown, what="people of the operator")
+    if request.method != "POST":
+        operators.record_look(actor, found.items)
     context = {
         "page": found,
         "form": form,
@@ -57,13 +55,7 @@ def people(request: HttpRequest) -> HttpResponse:
 
 
 def _grant(request: HttpRequest, form: OperatorForm) -> None:
-    user_id = queries.user_id_by_email(form.cleaned_data["email"])
-    if user_id is None:
-        raise NotFound(
-            N_("Nobody has signed up with this e-mail."),
-            field="email",
-            remedy=Text(N_("Ask them to sign up first, then add them here.")),
-        )
+    user_id = queries.person_to_add(form.cleaned_data["email"])
     operators.grant_role(actor=actor_of(request), user_id=user_id, role=OperatorRole(form.cleaned_data["role"]))
     messages.success(request, _("The role is given; the person signs in again to use it."))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -33,6 +33,22 @@ def listed(*, actor: Actor, page: int = 1) -> Page[OperatorView]:
     people = User.objects.filter(pk__in=OperatorGrant.objects.values("user_id")).order_by("email")
     found = page_of(people, page)
     return found.map(_viewer([row.pk for row in found.items]))
+
+
+def view(*, actor: Actor, user_id: UUID) -> OperatorView:
+    """One person and their roles at the operator, which may be none."""
+    require(actor=actor, verb="accounts.view_operators", thing=PORTAL)
+    row = User.objects.filter(pk=user_id).first()
+    if row is None:
+        raise NotFound(N_("There is no such person."))
+    return _viewer([user_id])(row)
+
+
+def record_look(actor: Actor, people: Sequence[OperatorView]) -> None:
+    """Leave an access record of the people whom the actor saw; of oneself there is none."""
+    shown = [f"user:{view.user_id}" for view in people if view.user_id != actor.user_id]
+    if shown:
+        audit.record_access(actor=actor.id, people=shown, what="people of the operator")
 
 
 def _viewer(user_ids: list[UUID]) -> Callable[[User], OperatorView]:

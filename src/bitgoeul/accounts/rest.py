@@ -12,12 +12,13 @@ from ninja import Field, Router, Schema, Status
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.web.facade import Paged, PageNumber, paged, refusals
 
-from . import members_rest, queries, services, tokens
+from . import members_rest, operators_rest, queries, services, tokens
 from .sessions import actor_of
 from .types import OrganisationKind, OrganisationRole, OrganisationView
 
 router = Router(tags=["accounts"])
 router.add_router("", members_rest.router)
+router.add_router("", operators_rest.router)
 
 
 class OrganisationRoleOut(Schema):

@@ -185,7 +185,13 @@ CONTENT_SECURITY_POLICY = {
 LOGGING = logs.config(ENV.log_level)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SILENCED_SYSTEM_CHECKS: list[str] = []
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+CACHES = {
+    "default": {
+        "BACKEND": "bitgoeul.site.shared_cache.SharedCache",
+        "LOCATION": HOME / "cache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    }
+}
 
 CENTRE = ENV.centre
 KEYS = HOME / "keys"
