@@ -75,7 +75,7 @@ def test_wrong_wishes_are_refused_with_field_and_remedy(client_of_staff, staff):
     assert (nobody.status_code, nobody.json()["detail"]["field"]) == (404, "email")
     assert nobody.json()["detail"]["remedy"]
     king = post(client_of_staff, PATH, {**ENGINEER, "role": "KING"})
-    assert (king.status_code, king.json()["detail"]["faults"][0]["field"]) == (422, "role")
+    assert (king.status_code, king.json()["detail"]["faults"][0]["field"]) == (422, "body.body.role")
     assert post(client_of_staff, f"{PATH}/{staff.user_id}/KING/revoke").status_code == 422
     last = post(client_of_staff, f"{PATH}/{staff.user_id}/STAFF/revoke")
     assert last.status_code == 400
