@@ -34,6 +34,9 @@ BY_NAME = {
 }
 # Pages that look otherwise with a question in their address.
 QUERIES = (
+    "/search/?q=가온",
+    "/search/?q=가온&kind=subject",
+    "/search/?q=x",
     "/agreements/?waiting",
     "/agreements/?page=2",
     "/calls/?past",

@@ -100,6 +100,9 @@ GET  /api/                                                  public              
 GET  /board/                                                public                            -             200
 POST /language/                                             public                            -             302
 GET  /catalogue/                                            public                            -             200
+GET  /search/                                               public                            -             200
+GET  /search/?q=%EA%B0%80%EC%98%A8                          public                            -             200
+GET  /search/?q=PRJ&kind=project                             public                            -             200
 GET  /catalogue/cpu-core/                                   public                            -             200
 GET  /start/                                                public                            -             302
 GET  /start/all/                                            public                            -             200
@@ -231,6 +234,7 @@ GET  /api/v1/                                               public              
 GET  /api/v1/openapi.json                                   public                            -             200
 GET  /api/v1/board                                          public                            -             200
 GET  /api/v1/catalogue                                      public                            -             200
+GET  /api/v1/search?q=%EA%B0%80%EC%98%A8                    public                            -             200
 GET  /api/v1/catalogue/cpu-core                             public                            -             200
 GET  /api/v1/questions                                      public                            -             200
 POST /api/v1/plan                                           public                            -             200

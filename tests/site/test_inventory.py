@@ -98,6 +98,7 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "site:front": ("list_figures", "list_calls", "list_latest_evidence"),
     "site:home": ("list_projects", "list_applications", "list_agreements", "list_organisations"),
     "site:project": ("get_project", "list_allocations", "list_jobs", "list_subjects", "list_trials"),
+    "site:search": ("search",),
     "site:trail": ("get_trail",),
     "site:decisions": ("list_decisions", "decide_application", "sign_agreement"),
     "site:decisions_preview": ("list_decisions",),

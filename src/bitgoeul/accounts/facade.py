@@ -7,6 +7,7 @@ from .authority import may, register_verb, require, scopes, verbs
 from .bulk import NewOrganisation, NewProject, create_organisations, create_projects
 from .errors import ElevationNeeded, ScopeMissing, SecondFactorNeeded, TooManyFailures
 from .example import NamedPerson, example_id, example_people, load_example, named_people
+from .finding import Reach, find_organisations, find_projects, reach
 from .operators import grant_role
 from .people import SeenPerson, seen_people
 from .queries import (
@@ -82,6 +83,7 @@ __all__ = [
     "OrganisationView",
     "ProjectRole",
     "ProjectView",
+    "Reach",
     "ScopeMissing",
     "SecondFactorNeeded",
     "SeenPerson",
@@ -105,6 +107,8 @@ __all__ = [
     "example_id",
     "example_people",
     "example_sign_in_open",
+    "find_organisations",
+    "find_projects",
     "forget_old_attempts",
     "grant_role",
     "hand_over_project",
@@ -123,6 +127,7 @@ __all__ = [
     "organisations_by_number",
     "project",
     "projects",
+    "reach",
     "register_verb",
     "remove_member",
     "remove_organisation_member",

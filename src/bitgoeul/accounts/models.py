@@ -11,6 +11,7 @@ from django.db.models import Q
 from bitgoeul.audit.facade import AppendOnlyModel
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.web.facade import Lowered
 
 from .types import Assurance, OperatorRole, OrganisationKind, OrganisationRole, ProjectRole
 
@@ -91,6 +92,7 @@ class Organisation(models.Model):
             ),
             _one_of("kind", OrganisationKind, "accounts_organisation_kind"),
         )
+        indexes = (models.Index(Lowered("name"), name="accounts_organisation_found"),)
 
     def __str__(self) -> str:
         return self.name
@@ -137,7 +139,11 @@ class Project(models.Model):
     created_at = models.DateTimeField(default=now)
 
     class Meta:
-        indexes = (models.Index(fields=["organisation", "created_at"], name="accounts_project_org"),)
+        indexes = (
+            models.Index(fields=["organisation", "created_at"], name="accounts_project_org"),
+            models.Index(Lowered("number"), name="accounts_project_numbered"),
+            models.Index(Lowered("title"), name="accounts_project_found"),
+        )
 
     def __str__(self) -> str:
         return f"{self.number} {self.title}"

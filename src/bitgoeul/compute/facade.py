@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .events import JOB_FINISHED
 from .example import load_example
+from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
 from .origins import register_origin
@@ -40,6 +41,7 @@ __all__ = [
     "cancel_job",
     "define_cluster",
     "estimate",
+    "find_jobs",
     "follow_once",
     "import_jobs",
     "job",

@@ -6,6 +6,7 @@ from django.db import models
 
 from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, state_field
 from bitgoeul.kernel.clock import now
+from bitgoeul.web.facade import Lowered
 
 from .fleet_models import Node, NodeType, Partition, StorageSystem
 from .states import MACHINE
@@ -76,6 +77,8 @@ class Job(StatefulModel):
                 name="compute_job_unfinished",
                 condition=models.Q(ended_at=None),
             ),
+            models.Index(Lowered("name"), "id", name="compute_job_found"),
+            models.Index("project", Lowered("name"), "id", name="compute_job_found_in"),
         )
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .finding import find_figures
 from .queries import claims, figure, public_figures, withdrawn_count
 from .services import (
     evidence_changed,
@@ -26,6 +27,7 @@ __all__ = [
     "evidence_changed",
     "evidence_invalidated",
     "figure",
+    "find_figures",
     "load_example",
     "load_figures",
     "load_indicators",

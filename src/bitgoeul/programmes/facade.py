@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from bitgoeul.kernel.clock import now
 
 from .agreements import Side
+from .finding import find_applications, find_calls
 from .partnerships import PartnershipLine, partnership_counts, record_partnerships
 from .planning import plan as _plan
 from .queries import (
@@ -66,6 +67,8 @@ __all__ = [
     "calls_page",
     "check_answers",
     "decide",
+    "find_applications",
+    "find_calls",
     "load_call",
     "load_example",
     "median_time_to_first_usable_minute",

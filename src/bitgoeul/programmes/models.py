@@ -9,6 +9,7 @@ from django.db import models
 from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, state_field
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.web.facade import Lowered
 
 from .states import APPLICATION
 
@@ -96,6 +97,7 @@ class Application(StatefulModel):
                 name="programmes_application_time",
                 condition=models.Q(allocated_at__isnull=False),
             ),
+            models.Index(Lowered("title"), name="programmes_application_found"),
         )
 
     def __str__(self) -> str:

@@ -51,7 +51,8 @@ def resource_view(row: Resource) -> ResourceView:
     )
 
 
-def _chosen(wanted: CatalogueFilter) -> QuerySet[Resource]:
+def chosen(wanted: CatalogueFilter) -> QuerySet[Resource]:
+    """The entries that fit, in the order asked for."""
     rows = Resource.objects.all()
     if wanted.category:
         rows = rows.filter(category=str(wanted.category))
@@ -70,12 +71,12 @@ def _chosen(wanted: CatalogueFilter) -> QuerySet[Resource]:
 
 def entries(wanted: CatalogueFilter, page: int = 1) -> Page[ResourceView]:
     """One page of the entries that fit, in two queries; an order that is none is the usual one."""
-    return page_of(_chosen(wanted), page).map(resource_view)
+    return page_of(chosen(wanted), page).map(resource_view)
 
 
 def entries_to_export(wanted: CatalogueFilter) -> Iterator[ResourceView]:
     """The entries that fit, streamed, at most EXPORT_MAX."""
-    return (resource_view(row) for row in _chosen(wanted)[:EXPORT_MAX].iterator(chunk_size=500))
+    return (resource_view(row) for row in chosen(wanted)[:EXPORT_MAX].iterator(chunk_size=500))
 
 
 def entry(code: str) -> ResourceView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .catalogue import ORDERS, centres, entries, entries_to_export, entry, granted_of, resources
 from .example import load_example
+from .finding import find_entries
 from .metering import settle_use
 from .queries import allocation, allocations, statement, usage
 from .services import (
@@ -64,6 +65,7 @@ __all__ = [
     "entries_to_export",
     "entry",
     "expire_due",
+    "find_entries",
     "grant",
     "grant_many",
     "granted_of",

@@ -17,6 +17,7 @@ from .evidence_queries import (
     public_evidence_of,
 )
 from .evidence_types import EvidenceView
+from .finding import find_evidence, find_subjects, find_trials
 from .queries import (
     attempts_of,
     last_trials,
@@ -95,6 +96,9 @@ __all__ = [
     "evidence_file",
     "evidence_of_trials",
     "evidence_of_versions",
+    "find_evidence",
+    "find_subjects",
+    "find_trials",
     "head_findings",
     "invalidate",
     "issue_evidence",

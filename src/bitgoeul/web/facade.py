@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .downloads import attachment
+from .finding import Found, Lowered, Sought, beginning, part_of, sought, with_id
 from .forms import PortalForm, add_error
 from .fragments import is_fragment, no_store
 from .pages import Page, page_number, page_of, page_of_items
@@ -11,20 +12,27 @@ from .texts import render_text
 
 __all__ = [
     "WHOLE_MAX",
+    "Found",
+    "Lowered",
     "Page",
     "PageNumber",
     "Paged",
     "PortalForm",
     "RefusalOut",
+    "Sought",
     "add_error",
     "attachment",
+    "beginning",
     "is_fragment",
     "no_store",
     "page_number",
     "page_of",
     "page_of_items",
     "paged",
+    "part_of",
     "refusal_json",
     "refusals",
     "render_text",
+    "sought",
+    "with_id",
 ]

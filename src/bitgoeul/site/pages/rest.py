@@ -1,16 +1,20 @@
-"""What joins rooms, over REST: the audit trail of a thing, and what waits for the operator."""
+"""What joins rooms, over REST: search, the audit trail of a thing, and what waits for the operator."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
 
 from django.http import HttpRequest
-from ninja import Router, Schema
+from django.utils.translation import get_language
+from ninja import Field, Router, Schema
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.web.facade import Paged, PageNumber, paged, refusals
+from bitgoeul.kernel.text import Label
+from bitgoeul.web.facade import Paged, PageNumber, paged, refusals, sought
 
 from .decisions import rows_for
+from .search import PAGES_MAX, Group, few_of_each, page_of_kind
 from .trail import Line, trail_of
 from .trail_things import traced
 
@@ -91,3 +95,65 @@ def list_decisions(request: HttpRequest, page: PageNumber = 1) -> InboxOut:
         for row in rows
     ]
     return InboxOut(items=items, page=page, last=last)
+
+
+class FoundOut(Schema):
+    """One thing found: ``id`` is the one in its address, ``note`` what tells it from others of the same name."""
+
+    id: str
+    title: str
+    note: str
+    url: str
+
+
+class FoundGroupOut(Schema):
+    """What was found of one kind; ``more`` when there is more of it that you may see."""
+
+    kind: str
+    items: list[FoundOut]
+    more: bool
+
+
+class SearchOut(Schema):
+    """What was found, by kind; kinds without a thing are left out."""
+
+    groups: list[FoundGroupOut]
+
+
+def _anybody(_request: HttpRequest) -> str:
+    return "anybody"
+
+
+@router.get(
+    "/search",
+    response={200: SearchOut, **refusals(400)},
+    auth=[*accounts.session_or_token, _anybody],
+    summary="Search what you may see",
+    openapi_extra={"security": [{}]},
+)
+def search(
+    request: HttpRequest,
+    q: str,
+    kind: str = "",
+    page: Annotated[int, Field(ge=1, le=PAGES_MAX, description="From 1; used with a kind.")] = 1,
+) -> SearchOut:
+    """By the beginning of a name, number, id or digest (at least 8 digits of those two); catalogue, calls and
+    figures by any part of the name. ``q`` has 2 to 80 characters. Without ``kind`` at most 5 of each; with one of
+    project, organisation, application, job, subject, trial, evidence, resource, call, figure a page of 20."""
+    actor, wanted = accounts.actor_of(request), sought(q)
+    if not kind:
+        return SearchOut(groups=[_found(group) for group in few_of_each(actor=actor, wanted=wanted)])
+    group = page_of_kind(actor=actor, wanted=wanted, kind=kind, page=page)
+    return SearchOut(groups=[_found(group)] if group.lines else [])
+
+
+def _found(group: Group) -> FoundGroupOut:
+    items = [
+        FoundOut(id=one.found.id, title=_said(one.found.title), note=_said(one.found.note), url=one.url)
+        for one in group.lines
+    ]
+    return FoundGroupOut(kind=group.kind, items=items, more=group.more)
+
+
+def _said(words: str | Label) -> str:
+    return words.in_language(get_language()) if isinstance(words, Label) else words

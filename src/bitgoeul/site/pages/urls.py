@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import board, catalogue, decisions, front, home, interface, project, trail
+from . import board, catalogue, decisions, front, home, interface, project, search, trail
 
 app_name = "site"
 urlpatterns = [
@@ -19,6 +19,7 @@ urlpatterns = [
     path("decisions/", decisions.inbox, name="decisions"),
     path("decisions/preview/", decisions.preview, name="decisions_preview"),
     path("decisions/report/", decisions.report, name="decisions_report"),
+    path("search/", search.search, name="search"),
     path("trail/<slug:kind>/<str:id>/", trail.trail, name="trail"),
     path("api/", interface.interface, name="interface"),
     path("language/", set_language, name="language"),

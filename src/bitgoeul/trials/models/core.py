@@ -9,6 +9,7 @@ from django.db import models
 from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, state_field
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.web.facade import Lowered
 
 from ..evidence_types import Visibility
 from ..ports import Outcome
@@ -27,7 +28,10 @@ class Subject(AppendOnlyModel):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["project", "name"], name="trials_subject_name"),)
-        indexes = (models.Index(fields=["project", "-created_at"], name="trials_subject_project"),)
+        indexes = (
+            models.Index(fields=["project", "-created_at"], name="trials_subject_project"),
+            models.Index(Lowered("name"), name="trials_subject_found"),
+        )
 
     def __str__(self) -> str:
         return self.name
