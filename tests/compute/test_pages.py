@@ -108,7 +108,7 @@ def test_the_price_needs_no_script(page, project, cores):
 def test_a_mistake_stands_beside_its_field(page, project, cores, changes, words):
     path, fields = new_form(page, project)
     answer = page.client.post(path, {**fields, **changes})
-    assert answer.status_code == 200
+    assert answer.status_code == 400
     assert words in html.unescape(answer.content.decode())
     assert Job.objects.count() == 0
 

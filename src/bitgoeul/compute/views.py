@@ -68,7 +68,8 @@ def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
     form = _form(request)
-    if request.method == "POST" and "show" not in request.POST and form.is_valid():
+    sent = request.method == "POST" and "show" not in request.POST
+    if sent and form.is_valid():
         answer = _submit(request, actor, project_id, form)
         if answer is not None:
             return answer
@@ -78,7 +79,7 @@ def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
         "price": price_of(form, project_id),
         "balances": _left(project_id),
     }
-    return no_store(render(request, "compute/job_new.html", context))
+    return no_store(render(request, "compute/job_new.html", context, status=400 if sent else 200))
 
 
 @require_POST
