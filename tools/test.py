@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import checks as gates
 import postgres
@@ -79,11 +81,10 @@ def install(why: str, packages: tuple[str, ...]) -> None:
             raise Trouble(f"{' '.join(command)} failed.", "Correct it, or run ./test without --all.", 1)
 
 
-def run(title: str, command: list[str], **environ: str) -> bool:
+def run(title: str, command: list[str]) -> bool:
     """Run one check with its own output; tells whether it passed."""
     print(f"\n== {title}", flush=True)
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | environ, stdin=subprocess.DEVNULL, check=False)
-    return done.returncode == 0
+    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def pytest(*arguments: str) -> list[str]:
@@ -91,23 +92,49 @@ def pytest(*arguments: str) -> list[str]:
     return [str(PYTHON), "-m", "pytest", "-q", "-rs", *arguments]
 
 
-def on_postgresql(chosen: list[str]) -> bool:
-    """The suite again on a PostgreSQL server of its own, which is gone afterwards."""
+@contextmanager
+def on_postgresql(chosen: list[str]) -> Iterator[Callable[[], bool]]:
+    """The suite at the same time on a PostgreSQL server of its own, which is gone afterwards.
+
+    Yields what waits for its end, prints its output and tells whether it passed. Each suite keeps one core busy.
+    """
     ignored = [] if chosen else [f"--ignore={path}" for path in WITHOUT_DATABASE]
-    with postgres.throwaway() as server:
-        command = pytest(*ignored, *chosen)
-        return run("tests on PostgreSQL", command, **{postgres.URL_VARIABLE: server.url()})
+    output = ROOT / "build" / "test-postgresql.txt"
+    output.parent.mkdir(exist_ok=True)
+    with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
+        environ = os.environ | {postgres.URL_VARIABLE: server.url()}
+        suite = subprocess.Popen(
+            pytest(*ignored, *chosen), cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+        )
+
+        def passed() -> bool:
+            status = suite.wait()
+            print(f"\n== tests on PostgreSQL\n{output.read_text(encoding='utf-8', errors='replace')}", flush=True)
+            return status == 0
+
+        try:
+            yield passed
+        finally:
+            suite.terminate()
+            suite.wait()
+
+
+def suites(*, everything: bool, chosen: list[str]) -> list[str]:
+    """Run the suite on SQLite, with ``everything`` on PostgreSQL beside it; names those that failed."""
+    os.environ.pop(postgres.URL_VARIABLE, None)
+    if not everything:
+        return [] if run("tests on SQLite", pytest("-m", "not browser", *chosen)) else ["tests on SQLite"]
+    print("\nThe suite on PostgreSQL runs beside the one on SQLite; its output follows at the end.", flush=True)
+    with on_postgresql(chosen) as passed_on_postgresql:
+        held = {"tests on SQLite": run("tests on SQLite", pytest(*chosen))}
+        held["tests on PostgreSQL"] = passed_on_postgresql()
+    return [name for name, passed in held.items() if not passed]
 
 
 def checks(*, everything: bool, chosen: list[str]) -> int:
     """Run every check even after a failure, then say what failed and what was left out."""
     failed = [] if chosen else [name for name in gates.commands() if not gates.holds(name)]
-    os.environ.pop(postgres.URL_VARIABLE, None)
-    marks = [] if everything else ["-m", "not browser"]
-    if not run("tests on SQLite", pytest(*marks, *chosen)):
-        failed.append("tests on SQLite")
-    if everything and not on_postgresql(chosen):
-        failed.append("tests on PostgreSQL")
+    failed += suites(everything=everything, chosen=chosen)
     print()
     if not everything:
         print("Left out: the browser tests, and everything on PostgreSQL (./test --all runs them).")
