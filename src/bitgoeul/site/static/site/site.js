@@ -19,6 +19,17 @@
     const open = pressed.classList.toggle("is-open");
     button.setAttribute("aria-expanded", String(open));
   });
+  // An open menu that the focus has left would lie over what comes next.
+  document.addEventListener("focusin", (event) => {
+    openDrops().forEach((wrap) => { if (!wrap.contains(event.target)) closeDrop(wrap); });
+  });
+  // The header stays at the top: what gets the focus under it is moved out into the open.
+  const header = document.getElementById("krds-header");
+  document.addEventListener("focusin", (event) => {
+    if (header.contains(event.target) || !event.target.matches(":focus-visible")) return;
+    const spot = event.target.getBoundingClientRect(), free = header.getBoundingClientRect().bottom;
+    if (spot.bottom > 0 && spot.top < free) window.scrollBy(0, spot.top - free - 16);
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     openDrops().forEach((wrap) => { closeDrop(wrap); wrap.querySelector(".drop-btn").focus(); });
