@@ -60,6 +60,7 @@ FIXED = {
 }
 # Wrong on purpose: what a broken link from a mail shows is a page too, and a file is none.
 MADE_UP = {"key": "nothing", "uidb36": "0", "role": "log", "name": "nothing"}
+MADE_UP |= {"pk": "0", "provider_id": "nothing", "organization_slug": "nothing"}
 NO_PAGES = re.compile(r"^(api/v1/|static/|healthz|readyz|metrics)")
 
 
