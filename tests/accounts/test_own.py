@@ -89,7 +89,7 @@ def test_queries_of_the_account_page_do_not_grow_with_tokens_and_sign_ins(
     client = sign_in(ara)
     accounts.issue_token(actor=ara, id=new_id(), name="t", days=1)
     client.get("/account/")  # gives the session its row
-    with django_assert_max_num_queries(16) as few:
+    with django_assert_max_num_queries(13) as few:
         assert client.get("/account/").status_code == 200
     for n in range(tokens.LIVING_MAX - 1):
         accounts.issue_token(actor=ara, id=new_id(), name=f"t{n}", days=1)
