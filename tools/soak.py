@@ -45,7 +45,7 @@ PIECES = (
     Piece("races", ("tests/races",), 30),
     Piece("followers", ("tests/faults/test_followers.py",), 30),
     Piece("kills", ("tests/journeys/test_kill.py",), 60),
-    Piece("scale", ("tests/scale",), 60),
+    Piece("scale", ("tests/scale",), 60, ("sqlite",)),  # it reads SQLite's query plans
     Piece("database", ("tests/faults/test_database.py",), 30, ("postgresql",)),
 )
 

@@ -29,6 +29,8 @@ WITHOUT_DATABASE = (
     "tests/site/test_setup.py", "tests/site/test_templates.py", "tests/trials/evidence/test_browser_verifier.py",
     "tests/trials/evidence/test_verify.py",
 )  # fmt: skip
+# Reads the query plans of SQLite, and multiplies the example by SQLite's own SQL.
+ONLY_SQLITE = ("tests/scale",)
 
 
 def browser() -> str | None:
@@ -98,7 +100,7 @@ def on_postgresql(chosen: list[str]) -> Iterator[Callable[[], bool]]:
 
     Yields what waits for its end, prints its output and tells whether it passed. Each suite keeps one core busy.
     """
-    ignored = [] if chosen else [f"--ignore={path}" for path in WITHOUT_DATABASE]
+    ignored = [] if chosen else [f"--ignore={path}" for path in (*WITHOUT_DATABASE, *ONLY_SQLITE)]
     output = ROOT / "build" / "test-postgresql.txt"
     output.parent.mkdir(exist_ok=True)
     with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
@@ -140,6 +142,7 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
         print("Left out: the browser tests, and everything on PostgreSQL (./test --all runs them).")
     elif not chosen:
         print(f"Left out on PostgreSQL, as they use no database: {', '.join(WITHOUT_DATABASE)}.")
+        print(f"Left out on PostgreSQL, as they read SQLite's query plans: {', '.join(ONLY_SQLITE)}.")
     if failed:
         print(f"Failed: {', '.join(failed)}.")
         return 1
