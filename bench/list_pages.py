@@ -1,10 +1,11 @@
 """List pages a second against a bare Django list page, in one run: the same server, database and moment.
 
-    python bench/list_pages.py [--rounds N] [--share N] [--home HOME]
+    python bench/list_pages.py [--rounds N] [--share N] [--home HOME] [--processor]
 
 The bare page (``bench/bare``): 2,200 rows, filter, count, 20 joined rows, sessions, sign-in, a small template.
 Ours on the example's history (``--share`` one part in N, or a ``--home`` that has it). Both under gunicorn gthread
 with two workers of four threads, asked over eight kept connections, in alternating rounds. One JSON line.
+With ``--processor`` no server: processor time of each page in one process, for a machine that is busy.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--share", type=int, default=10)
     options.add_argument("--home")
+    options.add_argument("--processor", action="store_true")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as root:
         home = chosen.home or root
         bare = prepare(["bare", root])
         ours = prepare(["ours", home, "0" if chosen.home else str(chosen.share)])
+        if chosen.processor:
+            print(json.dumps({"bench": "list_pages", **processor(root, home, bare, ours, chosen.rounds)}))
+            return
         found = measure(root, home, bare, ours, chosen.rounds)
         print(json.dumps({"bench": "list_pages", "rounds": chosen.rounds, **found}))
 
@@ -48,6 +53,27 @@ def prepare(arguments: list[str]) -> dict[str, str]:
         [sys.executable, str(HERE / "bare" / "prepare.py"), *arguments], capture_output=True, text=True, check=True
     )
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def processor(root: str, home: str, bare: dict[str, str], ours: dict[str, str], rounds: int) -> dict[str, object]:
+    """The least processor time of each page and its ratio; bare is asked before and after."""
+    django = "DJANGO_SETTINGS_MODULE"
+    sides = {
+        "bare.wsgi": (bare, {"BARE_HOME": root, django: "bare.settings"}),
+        "bitgoeul.site.wsgi": (ours, {"BITGOEUL_HOME": home, django: "bitgoeul.site.settings"}),
+    }
+    times: dict[str, float] = {}
+    for application in ("bare.wsgi", "bitgoeul.site.wsgi", "bare.wsgi"):
+        asked, environment = sides[application]
+        done = subprocess.run(
+            [sys.executable, str(HERE / "bare" / "processor.py"), application, str(rounds)],
+            input=json.dumps(asked), env=os.environ | environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for name, one in json.loads(done.stdout.splitlines()[-1]).items():
+            times[name] = min(one["least_ms"], times.get(name, one["least_ms"]))
+    least = times.pop("list")
+    ratio = {name: round(least / took, 3) for name, took in times.items()}
+    return {"rounds": rounds, "least_ms": {"bare": least, **times}, "ratio": ratio}
 
 
 class Server:

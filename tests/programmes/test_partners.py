@@ -29,7 +29,9 @@ def recorded(db):
         accounts.create_organisations(actor=system, lines=firms)
         lines = [
             programmes.PartnershipLine(
-                firm.id, FIRST + timedelta(days=number), FIRST + timedelta(days=number + 90) if number % 2 else None
+                firm.id,
+                FIRST + timedelta(days=number),
+                FIRST + timedelta(days=number + 90) if number % 2 else None,
             )
             for number, firm in enumerate(firms)
         ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -32,6 +34,30 @@ from .types import (
 
 # No team may grow beyond it, so a list of people is always whole.
 MEMBERS_MAX = 200
+R = TypeVar("R")
+
+
+class RolesWhenAsked(Mapping[UUID, R]):
+    """A person's roles by project or organisation, read at the first question and then kept.
+
+    Most pages ask for neither or for one kind.
+    """
+
+    def __init__(self, read: Callable[[], Mapping[UUID, R]]) -> None:
+        self._read: Callable[[], Mapping[UUID, R]] = read
+
+    @cached_property
+    def _roles(self) -> Mapping[UUID, R]:
+        return self._read()
+
+    def __getitem__(self, key: UUID) -> R:
+        return self._roles[key]
+
+    def __iter__(self) -> Iterator[UUID]:
+        return iter(self._roles)
+
+    def __len__(self) -> int:
+        return len(self._roles)
 
 
 def actor_for(*, user_id: UUID, assurance: Assurance = Assurance.SECOND_FACTOR) -> Actor:
@@ -48,11 +74,15 @@ def actor_of_user(
     assurance: Assurance,
     scopes: frozenset[str] | None = None,
     elevation: Callable[[], ElevationView | None] | None = None,
+    when_asked: bool = False,
 ) -> Actor:
-    """The actor of a person already at hand, in three queries; ``elevation`` is asked only of operators."""
+    """The actor of a person already at hand, in three queries; ``elevation`` is asked only of operators.
+
+    With ``when_asked`` (a request, which is short) one query, and one more for each kind of role once it matters.
+    """
     operator = OperatorGrant.objects.filter(user=user).values_list("role", flat=True)
-    projects = ProjectMembership.objects.filter(user=user).values_list("project_id", "role")
-    organisations = OrganisationMembership.objects.filter(user=user).values_list("organisation_id", "role")
+    projects = RolesWhenAsked(lambda: _project_roles(user))
+    organisations = RolesWhenAsked(lambda: _organisation_roles(user))
     roles = frozenset(map(OperatorRole, operator))
     rest = assurance is Assurance.SINGLE and settings.SECOND_FACTOR_FOR_OPERATORS
     return Actor(
@@ -61,12 +91,22 @@ def actor_of_user(
         name=str(user),
         operator_roles=frozenset() if rest else roles,
         withheld_roles=roles if rest else frozenset(),
-        project_roles={pk: ProjectRole(role) for pk, role in projects},
-        organisation_roles={pk: OrganisationRole(role) for pk, role in organisations},
+        project_roles=projects if when_asked else dict(projects),
+        organisation_roles=organisations if when_asked else dict(organisations),
         assurance=assurance,
         elevation=elevation() if elevation and roles and not rest else None,
         scopes=scopes,
     )
+
+
+def _project_roles(user: User) -> dict[UUID, ProjectRole]:
+    rows = ProjectMembership.objects.filter(user=user).values_list("project_id", "role")
+    return {pk: ProjectRole(role) for pk, role in rows}
+
+
+def _organisation_roles(user: User) -> dict[UUID, OrganisationRole]:
+    rows = OrganisationMembership.objects.filter(user=user).values_list("organisation_id", "role")
+    return {pk: OrganisationRole(role) for pk, role in rows}
 
 
 def account(actor: Actor) -> AccountView:

@@ -31,7 +31,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """The actor of a request; roles are read once a request, in three queries, and an operator's elevation."""
+    """The actor of a request; each kind of role is read at most once a request, when asked for."""
     actor = getattr(request, CACHE, None)
     if not isinstance(actor, Actor):
         user = getattr(request, "user", None)
@@ -52,6 +52,7 @@ def _person(request: HttpRequest, user: User) -> Actor:
         user,
         assurance=assurance_of(request),
         elevation=(lambda: of_sign_in(user.pk, sign_in)) if sign_in else None,
+        when_asked=True,
     )
 
 

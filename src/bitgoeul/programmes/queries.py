@@ -14,7 +14,7 @@ from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.kernel.text import N_, Text
-from bitgoeul.web.facade import Page, page_of
+from bitgoeul.web.facade import Page, page_of, page_of_items
 
 from . import rules
 from .agreements import Side
@@ -119,6 +119,8 @@ def view_of(row: Application) -> ApplicationView:
 def views_of(rows: Iterable[Application]) -> list[ApplicationView]:
     """The views of many rows in a fixed number of queries."""
     rows = list(rows)
+    if not rows:
+        return []
     ids = [row.id for row in rows]
     names = accounts.organisations({row.organisation_id for row in rows})
     decisions = {
@@ -188,6 +190,8 @@ def applications_to_export(*, actor: Actor) -> list[ApplicationView]:
 def applications(*, actor: Actor, number: int = 1) -> Page[ApplicationView]:
     """One page of the applications of the actor's organisations, newest first."""
     mine = list(actor.organisation_roles)
+    if not mine:
+        return page_of_items([])
     rows = Application.objects.filter(organisation__in=mine).order_by("-created_at", "-id")
     page = page_of(rows, number)
     return Page(views_of(page.items), page.number, page.per_page, page.total)
@@ -222,6 +226,8 @@ def _agreement(row: Agreement, title: Words, signatures: Mapping[str, SignatureV
 def _signatures(agreement_ids: Sequence[UUID]) -> dict[UUID, dict[str, SignatureView]]:
     """The signatures of each agreement by side, with the signers' names, in two queries."""
     signed: dict[UUID, dict[str, SignatureView]] = {id: {} for id in agreement_ids}
+    if not signed:
+        return signed
     rows = list(Signature.objects.filter(agreement__in=agreement_ids).order_by("signed_at"))
     names = accounts.names({one.actor for one in rows})
     for one in rows:
@@ -253,6 +259,8 @@ def waiting_to_export(*, actor: Actor) -> list[tuple[AgreementView, ApplicationV
 def to_sign(*, actor: Actor, number: int = 1) -> Page[tuple[AgreementView, ApplicationView]]:
     """One page of what the actor's organisations have not signed, the next deadline first."""
     mine = list(actor.organisation_roles)
+    if not mine:
+        return page_of_items([])
     rows = _unsigned(Side.APPLICANT).filter(application__organisation__in=mine).order_by("sign_by", "id")
     return _with_applications(page_of(rows.select_related("application"), number))
 

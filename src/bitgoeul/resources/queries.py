@@ -22,6 +22,14 @@ PER_PROJECT_MAX = 500
 KEYS_AT_ONCE = 500
 
 
+# What a view shows of the resource and the accounts; pages of many projects read these rows most.
+SHOWN = (
+    "project_id", "granted", "state", "starts_at", "ends_at", "created_at", "origin_kind", "origin_id",
+    "origin_label", "resource__name_ko", "resource__name_en", "account__unit_id", "account__credits",
+    "account__debits", "account__held", "account__overrun", "used_account__credits", "used_account__debits",
+)  # fmt: skip
+
+
 def _with_accounts() -> QuerySet[Allocation]:
     return Allocation.objects.select_related("resource", "account", "used_account")
 
@@ -56,7 +64,7 @@ def allocations(*, project_ids: Iterable[UUID]) -> Mapping[UUID, list[Allocation
     """The allocations of projects, oldest first, one query; unchecked, for pages of projects already checked."""
     ids = set(project_ids)
     found: dict[UUID, list[AllocationView]] = {project_id: [] for project_id in ids}
-    rows = _with_accounts().filter(project_id__in=ids).order_by("created_at", "id")
+    rows = _with_accounts().only(*SHOWN).filter(project_id__in=ids).order_by("created_at", "id")
     for row in rows[: PER_PROJECT_MAX * max(1, len(ids))]:
         found[row.project_id].append(allocation_view(row))
     return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 
 from bitgoeul.accounts.types import OperatorRole
 from bitgoeul.kernel.text import N_, Text
@@ -44,9 +45,16 @@ def entries(path: str, *, signed_in: bool, roles: Collection[OperatorRole] = ())
     """The entries for a reader; a room that is not installed has no entry."""
     found = []
     for label, name in (*(OWN if signed_in else ()), *PUBLIC, *_of_operator(roles)):
-        try:
-            url = reverse(name)
-        except NoReverseMatch:
-            continue
-        found.append(Entry(label, url, path == url or (url != "/" and path.startswith(url))))
+        url = _address(name, get_script_prefix())
+        if url:
+            found.append(Entry(label, url, path == url or (url != "/" and path.startswith(url))))
     return found
+
+
+@cache
+def _address(name: str, _prefix: str) -> str:
+    """The address of a door; empty when its room is not installed. A process asks once for each mount."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""

@@ -85,6 +85,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "bitgoeul.site.templatetags.portal",
+                "bitgoeul.site.templatetags.kept",
             ],
             "context_processors": [
                 "django.template.context_processors.request",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -17,6 +18,7 @@ from django.forms import (
     Textarea,
 )
 from django.template import Context
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -76,23 +78,34 @@ def iso(value: datetime | None) -> str:
     return value.isoformat(timespec="seconds") if value else ""
 
 
-@register.inclusion_tag("site/parts/badge.html")
-def state_badge(machine: Machine[Any], state: str, large: bool = False) -> dict[str, object]:
+@register.simple_tag
+def state_badge(machine: Machine[Any], state: str, large: bool = False) -> SafeString:
     """The badge of a state, from the state table: ``{% state_badge machine job.state %}``."""
-    return {"badge": badges.state_badge(machine, state), "large": large}
+    return _badge(badges.state_badge(machine, state), large)
 
 
-@register.inclusion_tag("site/parts/badge.html")
-def verdict_badge(outcome: str | None, large: bool = False) -> dict[str, object]:
+@register.simple_tag
+def verdict_badge(outcome: str | None, large: bool = False) -> SafeString:
     """The badge of a verdict: ``{% verdict_badge trial.verdict.outcome %}``; also for none yet."""
-    return {"badge": badges.verdict_badge(outcome), "large": large}
+    return _badge(badges.verdict_badge(outcome), large)
 
 
-@register.inclusion_tag("site/parts/badge.html")
-def tone_badge(word: Text | str, tone: str = "neutral", large: bool = False) -> dict[str, object]:
+@register.simple_tag
+def tone_badge(word: Text | str, tone: str = "neutral", large: bool = False) -> SafeString:
     """A badge of a word in a tone (neutral, progress, good, warning, bad)."""
     shown = word if isinstance(word, Text) else Text("{word}", {"word": str(word)})
-    return {"badge": badges.tone_badge(shown, tone), "large": large}
+    return _badge(badges.tone_badge(shown, tone), large)
+
+
+def _badge(badge: badges.Badge, large: bool) -> SafeString:
+    return _badge_markup(render_text(badge.word), badge.colour, badge.icon, large)
+
+
+@lru_cache(maxsize=512)
+def _badge_markup(word: str, colour: str, icon: str, large: bool) -> SafeString:
+    """A badge in the reader's words: a long list has few different ones."""
+    context = {"word": word, "colour": colour, "icon": icon, "large": large}
+    return render_to_string("site/parts/badge.html", context)
 
 
 @register.inclusion_tag("site/parts/empty.html")
@@ -198,11 +211,19 @@ def field(bound: BoundField, label: str = "") -> dict[str, object]:
     }
 
 
-@register.inclusion_tag("site/parts/main_menu.html", takes_context=True)
-def main_menu(context: Context, device: str = "pc") -> dict[str, object]:
+@register.simple_tag(takes_context=True)
+def main_menu(context: Context, device: str = "pc") -> SafeString:
     """The main menu; entries whose pages are not installed are left out."""
     path = context["request"].path if "request" in context else ""
     actor = context.get("actor")
     signed_in = bool(actor is not None and getattr(actor, "user_id", None))
     roles: frozenset[Any] = getattr(actor, "operator_roles", frozenset())
-    return {"entries": menu.entries(path, signed_in=signed_in, roles=roles), "device": device}
+    shown = menu.entries(path, signed_in=signed_in, roles=roles)
+    return _menu_markup(tuple((render_text(one.label), one.url, one.active) for one in shown), device)
+
+
+@lru_cache(maxsize=512)
+def _menu_markup(entries: tuple[tuple[str, str, bool], ...], device: str) -> SafeString:
+    """A menu in the reader's words; there are as many as kinds of reader and doors."""
+    rows = [{"label": label, "url": url, "active": active} for label, url, active in entries]
+    return render_to_string("site/parts/main_menu.html", {"entries": rows, "device": device})
