@@ -34,8 +34,8 @@ BY_NAME = {
 }
 # Pages that look otherwise with a question in their address.
 QUERIES = (
-    "/search/?q=가온",
-    "/search/?q=가온&kind=subject",
+    "/search/?q=%EA%B0%80%EC%98%A8",
+    "/search/?q=%EA%B0%80%EC%98%A8&kind=subject",
     "/search/?q=x",
     "/agreements/?waiting",
     "/agreements/?page=2",
