@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
+from bitgoeul.web.facade import PortalForm
 
 from .ports import Limits
 from .rules import NAME_MAX, RANGES
@@ -28,7 +29,7 @@ LIMIT_LABELS = {
 FIRST = {"cores": 1, "wall_seconds": 60, "memory_mib": 512, "processes": 32, "file_mib": 64, "work_mib": 2048}
 
 
-class JobForm(forms.Form):
+class JobForm(PortalForm):
     """Command, limits and devices; ``id`` is made with the empty form, so that sending it twice is one job."""
 
     id = forms.UUIDField(widget=forms.HiddenInput)
