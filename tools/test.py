@@ -31,6 +31,8 @@ WITHOUT_DATABASE = (
 )  # fmt: skip
 # Reads the query plans of SQLite, and multiplies the example by SQLite's own SQL.
 ONLY_SQLITE = ("tests/scale",)
+# They look at every page as it is drawn, for minutes; which database stands behind it changes nothing of that.
+DRAWN_ONCE = ("tests/browser/test_accessibility.py", "tests/browser/test_keyboard.py")
 
 
 def browser() -> str | None:
@@ -100,7 +102,7 @@ def on_postgresql(chosen: list[str]) -> Iterator[Callable[[], bool]]:
 
     Yields what waits for its end, prints its output and tells whether it passed. Each suite keeps one core busy.
     """
-    ignored = [] if chosen else [f"--ignore={path}" for path in (*WITHOUT_DATABASE, *ONLY_SQLITE)]
+    ignored = [] if chosen else [f"--ignore={path}" for path in (*WITHOUT_DATABASE, *ONLY_SQLITE, *DRAWN_ONCE)]
     output = ROOT / "build" / "test-postgresql.txt"
     output.parent.mkdir(exist_ok=True)
     with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
@@ -143,6 +145,7 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
     elif not chosen:
         print(f"Left out on PostgreSQL, as they use no database: {', '.join(WITHOUT_DATABASE)}.")
         print(f"Left out on PostgreSQL, as they read SQLite's query plans: {', '.join(ONLY_SQLITE)}.")
+        print(f"Left out on PostgreSQL, as they look at drawn pages: {', '.join(DRAWN_ONCE)}.")
     if failed:
         print(f"Failed: {', '.join(failed)}.")
         return 1
