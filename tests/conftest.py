@@ -43,6 +43,14 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def portal_language():
+    """Every test begins in the portal's own language, whatever the one before spoke last."""
+    from django.utils import translation
+
+    translation.deactivate()
+
+
 @pytest.fixture
 def person(db):
     """Make a person by name: ``person("ara", operator_roles={"STAFF"})`` gives their Actor."""

@@ -31,7 +31,8 @@ KINDS = {
 
 
 def read(client, kind, ids, **query):
-    answer = client.get(f"/api/v1/trail/{kind}/{KINDS[kind].format(**ids)}", query)
+    address = f"/api/v1/trail/{kind}/{KINDS[kind].format(**ids)}"
+    answer = client.get(address, query, headers={"accept-language": "ko"})
     assert answer.status_code == 200, answer.content
     return answer.json()
 

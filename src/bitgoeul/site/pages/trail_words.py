@@ -40,6 +40,7 @@ EVENTS: Mapping[str, Text] = {
     "audit.erase": Text(N_("Personal values erased")),
     "compute.cancel_job": Text(N_("Cancelling asked for")),
     "compute.submit_job": Text(N_("Job submitted")),
+    "programmes.record_partnership": Text(N_("Partnership recorded")),
     "resources.grant_allocation": Text(N_("Allocation granted")),
     "trials.add_version": Text(N_("Version added")),
     "trials.create_subject": Text(N_("Subject brought in")),
