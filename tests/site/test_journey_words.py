@@ -94,7 +94,7 @@ def a_journey(api_value, shown_value):
     """An officer before a front page, and an API, that say these values of one figure."""
     made = object.__new__(steps.Journey)
     figure = {"code": "chip-trials", "verified": {"value": api_value}}
-    made.api = SimpleNamespace(call=lambda _method, _path: [figure])
+    made.api = SimpleNamespace(rows=lambda _path: [figure])
     answer = httpx.Response(200, text=FRONT.format(value=shown_value), request=httpx.Request("GET", "http://x/"))
     made.officer = SimpleNamespace(get=lambda _path: Page(answer))
     return made
@@ -104,10 +104,9 @@ def at_the_board(shown, values, before):
     """What the last look says when evidence counts for all figures, which went from ``before`` to ``values``."""
     made = object.__new__(steps.Journey)
     made.tag = "tag"
-    made.api = SimpleNamespace(
-        call=lambda _method, _path: [{"code": c, "verified": {"value": v}} for c, v in values.items()],
-        rows=lambda _path: [{"evidence_digest": "d"}],
-    )
+    figures = [{"code": code, "verified": {"value": value}} for code, value in values.items()]
+    claims = [{"evidence_digest": "d"}]
+    made.api = SimpleNamespace(rows=lambda path: claims if path.endswith("/claims") else figures)
     links = "".join(f'<a href="/figures/{code}/">{value} 건</a>' for code, value in shown.items())
     html = f"<p>숫자 인식 INT8 tag</p>{links}"
     answer = httpx.Response(200, text=html, request=httpx.Request("GET", "http://x/"))
