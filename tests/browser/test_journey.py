@@ -106,13 +106,12 @@ def ask(watched) -> str:
 
 
 def measured(watched, trial: str) -> str:
-    """Wait on the trial's page until its evidence is linked; the digest."""
+    """Wait on the trial's page, which follows the trial by itself, until its evidence is linked; the digest."""
     page, limit = watched.open(trial).page, time.monotonic() + TRIAL_SECONDS_MAX
     evidence = page.locator("main a[href^='/evidence/']")
     while evidence.count() == 0:
         assert time.monotonic() < limit, page.locator("main").inner_text()
-        page.wait_for_timeout(2_000)
-        watched.open(trial)
+        page.wait_for_timeout(500)
     watched.check()
     return re.search(r"[0-9a-f]{64}", evidence.first.get_attribute("href"))[0]
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import schemathesis
-from django.db import transaction
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import checks
@@ -46,11 +47,20 @@ TOLD = [
 
 @pytest.fixture(scope="module")
 def operations(world):
-    """Each operation of the document with what may be sent to it."""
+    """Each operation of the document with what may be sent to it.
+
+    The interface is asked without Django's client, so its care for an open transaction is taken here: no request
+    closes the connection that the world lives in.
+    """
     from bitgoeul.site.wsgi import application
 
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
     document = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", application)
-    return [found.ok().as_strategy() for found in document.get_all_operations()]
+    yield [found.ok().as_strategy() for found in document.get_all_operations()]
+    for signal in signals:
+        signal.connect(close_old_connections)
 
 
 def key_of(name: str, world: Any) -> dict[str, str]:

@@ -25,6 +25,7 @@ from bitgoeul.kernel.ids import new_id
 from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number
 
 from . import board, present, queries, services
+from .errors import UnknownProtocol
 from .forms import SubjectForm, TrialForm, VersionForm
 from .statement import RECORD_BYTES_MAX
 from .states import TRIAL, UNFINISHED, TrialState
@@ -151,7 +152,12 @@ def trial_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
 
 def _chosen(request: HttpRequest, protocols: Any) -> ProtocolView:
     digest = request.POST.get("protocol") or request.GET.get("protocol")
-    return queries.protocol(digest) if digest else protocols[0]
+    if not digest:
+        return protocols[0]
+    found = next((each for each in protocols if each.digest == digest), None)
+    if found is None:
+        raise UnknownProtocol(field="protocol")
+    return found
 
 
 def _ask(actor: accounts.Actor, form: TrialForm) -> bool:
