@@ -192,9 +192,9 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def template_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that is migrated and holds the example; never started, only copied."""
+    """A home that is migrated and holds the example, sealed; never started, only copied."""
     home = tmp_path_factory.mktemp("template-home")
-    for arguments in (("migrate",), ("example", "load")):
+    for arguments in (("migrate",), ("example", "load"), ("audit", "verify")):
         done = command(home, *arguments, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
     return home

@@ -46,7 +46,9 @@ def code(folder: Path) -> None:
     archive = folder.with_suffix(".code.tar")
     run("git", "archive", "--output", str(archive), "HEAD")
     with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+        # Python before 3.11.4 has no filters; the archive is git's own.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(folder)
     archive.unlink()
 
 

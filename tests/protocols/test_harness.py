@@ -167,17 +167,22 @@ def test_no_order_is_refused_with_status_two(tmp_path, content):
     assert not (tmp_path / "record.json").exists()
 
 
+# LoadGen frees a query once all of it is answered, so a sample is repeated while others of its query are missing.
 TWICE = """
 import sys
+import time
 from pathlib import Path
 import mlperf_loadgen as lg
 from bitgoeul.protocols.inference.harness import loadgen
 def issue(ids, indices):
     answers = [lg.QuerySampleResponse(i, 0, 0) for i in ids]
-    lg.QuerySamplesComplete(answers)
-    lg.QuerySamplesComplete(answers)
-made = loadgen.settings("SingleStream", dict.fromkeys(loadgen.SEEDS, "7"), min_duration_ms=100, min_query_count=64,
-                        single_stream_expected_latency_ns=1000)
+    half = len(answers) // 2
+    lg.QuerySamplesComplete(answers[:half])
+    lg.QuerySamplesComplete(answers[:half])
+    time.sleep(0.05)
+    lg.QuerySamplesComplete(answers[half:])
+made = loadgen.settings("Offline", dict.fromkeys(loadgen.SEEDS, "7"), min_duration_ms=1, min_query_count=64,
+                        offline_expected_qps=50000)
 loadgen.run(made, issue, 899, Path(sys.argv[1]))
 """
 
@@ -187,5 +192,5 @@ def test_loadgen_calls_duplicates_valid_and_we_see_the_errors(tmp_path):
     subprocess.run([sys.executable, "-c", TWICE, str(tmp_path)], env=environment, check=True, timeout=60)
     read = loadgen.read(tmp_path)
     assert read["validity"] == "VALID"
-    assert read["errors"] > 1000
+    assert read["errors"] == 32
     assert read["complaints"]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+import databases
 from bitgoeul.accounts.facade import check_digit
 from bitgoeul.compute.models import Job, JobHold
 from bitgoeul.kernel.clock import parse_rfc3339
@@ -110,9 +111,7 @@ def test_a_load_killed_half_way_goes_on_and_ends_the_same(tmp_path, template_hom
 
 def shape(home):
     """Ids and amounts of everything that the load wrote; times depend on the moment of the first load."""
-    import sqlite3
-
-    with sqlite3.connect(home / "bitgoeul.sqlite3") as book:
+    with databases.opened(home) as book:
         return [
             sorted(book.execute(statement).fetchall())
             for statement in (
