@@ -1,4 +1,4 @@
-"""A passkey in real Chromium with a virtual authenticator: added, and used to sign in without a password."""
+"""A passkey in real Chromium with a virtual authenticator: added, used to sign in without a password, taken away."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AUTHENTICATOR = {
 }  # fmt: skip
 
 
-def test_a_passkey_signs_in_alone(tab, sign_in_as):
+def test_a_passkey_signs_in_alone_and_goes_when_it_is_removed(tab, sign_in_as):
     watched = tab("en")
     # A passkey belongs to the public address, which is localhost and not its number.
     page, base = watched.page, watched.base.replace("127.0.0.1", "localhost")
@@ -35,6 +35,18 @@ def test_a_passkey_signs_in_alone(tab, sign_in_as):
     page.locator("#passkey_login").click()
     page.wait_for_url("**/home/", timeout=60_000)
     assert page.evaluate("window.__violations") == []
+
+    page.goto(f"{base}/accounts/2fa/webauthn/")
+    page.locator("a[href*='/remove/']").click()
+    # Taking a proof away asks for one.
+    page.locator("main a[href*='/webauthn/reauthenticate/']").click()
+    page.locator("#mfa_webauthn_reauthenticate").click()
+    page.wait_for_url("**/remove/", timeout=60_000)
+    page.locator("main form button[type=submit]").click()
+    page.wait_for_url("**/accounts/2fa/webauthn/", timeout=60_000)
+    assert page.locator("a[href*='/remove/']").count() == 0
+    page.goto(f"{base}/account/")
+    assert "1 set up" not in page.content()
 
 
 def test_without_scripts_the_page_says_what_to_do_instead(tab):
