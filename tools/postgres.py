@@ -253,10 +253,14 @@ def throwaway(**settings: str) -> Iterator[Server]:
         server.remove()
 
 
-def run(folder: Path) -> int:
-    """Serve ``folder`` until a signal; tells the URL."""
+def clean_up_when_ended() -> None:
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does, so that its servers go with it."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+
+
+def run(folder: Path) -> int:
+    """Serve ``folder`` until a signal; tells the URL."""
     server = Server(folder)
     try:
         server.start()
@@ -288,8 +292,11 @@ def main() -> int:
     around_one = actions.add_parser("with", help="run a command with a throwaway server")
     around_one.add_argument("command", nargs=argparse.REMAINDER)
     given = parser.parse_args()
+    clean_up_when_ended()
     try:
         return run(given.folder) if given.action == "run" else around(given.command)
+    except KeyboardInterrupt:
+        return 130
     except Trouble as trouble:
         print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)
         return trouble.status

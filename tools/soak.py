@@ -68,7 +68,9 @@ class Row:
 def soak(piece: Piece, database: str, environ: dict[str, str]) -> Iterator[Row]:
     """Run one piece and read what its tests say of themselves."""
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        command = [str(PYTHON), "-m", "pytest", "-q", "-m", "slow", f"--junitxml={report.name}", *piece.tests]
+        # xunit1 has a place for what a test says of itself.
+        command = [str(PYTHON), "-m", "pytest", "-q", "-m", "slow", "-o", "junit_family=xunit1",
+                   f"--junitxml={report.name}", *piece.tests]  # fmt: skip
         started = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=sys.stderr)
         try:
@@ -147,8 +149,11 @@ def main() -> int:
     if unknown := set(given.piece) - set(names):
         parser.error(f"there is no piece {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     chosen = [piece for piece in PIECES if not given.piece or piece.name in given.piece]
+    postgres.clean_up_when_ended()
     try:
         return run([given.database] if given.database else DATABASES, chosen, tenth=given.tenth)
+    except KeyboardInterrupt:
+        return 130
     except Trouble as trouble:
         print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)
         return trouble.status

@@ -160,6 +160,7 @@ def main() -> int:
     parser.add_argument("chosen", nargs="*", help="only these tests (paths or pytest arguments after --)")
     given = parser.parse_args()
     home = home_from(os.environ)
+    postgres.clean_up_when_ended()
     try:
         Setup(home).run(dev=True)
         if given.all:
