@@ -1,4 +1,4 @@
-"""A passkey in real Chromium with a virtual authenticator: added, used to sign in without a password, taken away."""
+"""A passkey in real Chromium with a virtual authenticator: added, used instead of a password, taken away."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -150,7 +151,7 @@ def trial_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
     return no_store(render(request, "trials/trial_new.html", context, status=400 if form.errors else 200))
 
 
-def _chosen(request: HttpRequest, protocols: Any) -> ProtocolView:
+def _chosen(request: HttpRequest, protocols: Sequence[ProtocolView]) -> ProtocolView:
     digest = request.POST.get("protocol") or request.GET.get("protocol")
     if not digest:
         return protocols[0]
