@@ -212,6 +212,8 @@ def pages() -> dict[str, Callable[[], None]]:
     owner /projects/{project}/jobs/ | owner /jobs/{job}/ | owner /applications/ | owner /agreements/
     owner /api/v1/projects | owner /api/v1/jobs?project_id={project} | owner /api/v1/projects/{project}/allocations
     engineer /fleet/ | engineer /fleet/nodes/ | engineer /api/v1/fleet | engineer /api/v1/fleet/queue
+    anybody /search/?q=시험 | owner /search/?q=학습 | owner /search/?q=가람 | engineer /search/?q=학습
+    staff /search/?q=가람 | staff /search/?q=영상 | staff /decisions/
     staff /home/ | staff /agreements/?waiting | staff /partners/ | staff /partners/?order=name
     export-owner /projects/{project}/statement/?format=xlsx | export-engineer /fleet/nodes.xlsx
     export-anybody /catalogue.xlsx | export-staff /partners.xlsx
