@@ -21,10 +21,10 @@ format lint types imports migrations templates messages:
 	@$(PY) tools/checks.py $@
 
 test: ## Tests without the slow ones and the browser
-	$(PYTEST) -m "not slow and not browser"
+	$(PYTEST) -n auto --dist loadfile -m "not slow and not browser"
 
 test-postgresql: ## The same tests on a PostgreSQL server of their own
-	$(PY) tools/postgres.py with $(PYTEST) -m "not slow and not browser"
+	$(PY) tools/postgres.py with $(PYTEST) -n auto --dist loadfile -m "not slow and not browser"
 
 postgres: ## A PostgreSQL server in var/postgres until Ctrl-C; says how to use it
 	$(PY) tools/postgres.py run var/postgres

@@ -43,6 +43,12 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let each worker make a home of its own: with this name set it would read the settings before this file."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 @pytest.fixture(autouse=True)
 def portal_language():
     """Every test begins in the portal's own language, whatever the one before spoke last."""

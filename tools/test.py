@@ -31,6 +31,8 @@ WITHOUT_DATABASE = (
 )  # fmt: skip
 # Reads the query plans of SQLite, and multiplies the example by SQLite's own SQL.
 ONLY_SQLITE = ("tests/scale",)
+# On every core, the tests of one file on the same.
+SHARED = ("-n", "auto", "--dist", "loadfile")
 # They look at every page as it is drawn, for minutes; which database stands behind it changes nothing of that.
 DRAWN_ONCE = ("tests/browser/test_accessibility.py", "tests/browser/test_keyboard.py")
 
@@ -127,7 +129,9 @@ def suites(*, everything: bool, chosen: list[str]) -> list[str]:
     """Run the suite on SQLite, with ``everything`` on PostgreSQL beside it; names those that failed."""
     os.environ.pop(postgres.URL_VARIABLE, None)
     if not everything:
-        return [] if run("tests on SQLite", pytest("-m", "not browser", *chosen)) else ["tests on SQLite"]
+        shared = () if chosen else SHARED
+        held = run("tests on SQLite", pytest("-m", "not browser", *shared, *chosen))
+        return [] if held else ["tests on SQLite"]
     print("\nThe suite on PostgreSQL runs beside the one on SQLite; its output follows at the end.", flush=True)
     with on_postgresql(chosen) as passed_on_postgresql:
         held = {"tests on SQLite": run("tests on SQLite", pytest(*chosen))}
