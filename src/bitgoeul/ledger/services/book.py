@@ -120,8 +120,9 @@ def lock(account_ids: Iterable[UUID]) -> tuple[Changes, dict[UUID, Balance]]:
     if missing := wanted - balances.keys():
         raise UnknownAccount(detail={"account": str(min(missing))})
     for pk, covered in covers.items():
-        if covered in changes:
-            changes[pk].covered, changes[covered].cover = changes[covered], changes[pk]
+        if covered.int in changes:
+            one, other = changes.of(pk), changes.of(covered)
+            one.covered, other.cover = other, one
     return changes, balances
 
 
@@ -159,11 +160,12 @@ def apply(changes: Changes, *, new_holds: frozenset[UUID] = frozenset()) -> None
     AccountInOverrun or LimitReached (a column would leave 64 bits), for the first account that refuses; the
     caller's transaction ends then.
     """
-    for chunk in chunks(sorted(pk for pk, change in changes.items() if change.is_one)):
-        rows = [_row(changes[pk], pk in new_holds) for pk in chunk]
-        if refused := set(chunk) - _update(rows):
-            account_id = min(refused)
-            raise _refusal(changes[account_id], no_overrun=account_id in new_holds)
+    made = sorted((change for change in changes.values() if change.is_one), key=lambda change: change.id.int)
+    for chunk in chunks(made):
+        held = _update([_row(change, change.id in new_holds) for change in chunk])
+        for change in chunk:
+            if change.id not in held:
+                raise _refusal(change, no_overrun=change.id in new_holds)
 
 
 def _row(change: Change, no_overrun: bool) -> tuple[str | int, ...]:
@@ -271,9 +273,8 @@ class Rows:
         id, effective_at, memo, asked, transfers = draft
         key, effective, recorded = id.hex, stored_time(effective_at), self.recorded
         lines = []
-        for transfer in transfers:
-            debit, credit = changes.move(transfer)
-            line, _, _, amount, reason = transfer
+        for line, debit_id, credit_id, amount, reason in transfers:
+            debit, credit = changes.move(debit_id, credit_id, amount)
             why = reason.value
             lines.append(line_text(debit, credit, amount, why))
             self.transfers.append((key, line, debit, credit, amount, why, effective, recorded))

@@ -152,7 +152,7 @@ def _transfers(line: SettleRequest, split: Split, changes: Changes) -> tuple[Tra
     if within := split.settled + split.from_free:
         found.append((line.account_id, line.used_account_id, within, line.reason))
     if split.overrun:
-        source = changes[line.account_id].cover
+        source = changes.of(line.account_id).cover
         if source is None:
             raise BadInput(N_("The account has no overrun account."), field="account_id")
         found.append((source.id, line.used_account_id, split.overrun, Reason.OVERRUN))
@@ -206,7 +206,7 @@ def _returns(line: SettleRequest, standing: Standing, changes: Changes) -> tuple
     """The transfers that take a use back: one to the overrun account, one to the account."""
     lowered, returned = split_return(amount=line.amount, overrun=standing.overrun)
     standing.overrun -= lowered
-    found, source = [], changes[line.account_id].cover
+    found, source = [], changes.of(line.account_id).cover
     if lowered and source:
         found.append((line.used_account_id, source.id, lowered, line.reason))
     if returned:
@@ -228,7 +228,7 @@ def clear_overruns(*, account_ids: Iterable[UUID], actor: str, memo: str = "") -
     drafts = []
     for pk in sorted(with_overrun):
         amount = min(rows[pk].overrun, rows[pk].free)
-        cover = changes[pk].cover
+        cover = changes.of(pk).cover
         if amount > 0 and cover:
             transfers = in_order((pk, cover.id, amount, Reason.OVERRUN_CLEARED))
             digest = canonical.digest(["clear", str(pk), str(amount)])
