@@ -89,6 +89,17 @@ class ArtefactView:
 
 
 @dataclass(frozen=True)
+class JobLine:
+    """A job as a line of a list; ``charged`` maps ledger units to settled amounts."""
+
+    id: UUID
+    name: str
+    state: JobState
+    submitted_at: datetime
+    charged: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class JobView:
     """A job as other rooms and pages see it.
 

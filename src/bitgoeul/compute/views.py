@@ -27,7 +27,7 @@ from .downloads import download
 from .forms import JobForm
 from .origins import origin_address
 from .ports import STREAMS
-from .queries import artefact, artefacts, default_cluster, thing_of
+from .queries import artefact, artefacts, default_cluster, job_lines, thing_of
 from .states import MACHINE
 from .types import JobView, LogChunk
 from .words import environment_rows, isolation_view, plain_word
@@ -51,7 +51,7 @@ def job_list(request: HttpRequest, project_id: UUID) -> HttpResponse:
     """GET /projects/<id>/jobs/"""
     actor = accounts.actor_of(request)
     project = accounts.project(actor=actor, project_id=project_id)
-    page = facade.jobs(actor=actor, project_id=project_id, page=page_number(request))
+    page = job_lines(actor=actor, project=project, page=page_number(request))
     may_submit = accounts.may(actor=actor, verb="compute.submit_job", thing=project.thing)
     context = {"project": project, "page": page, "machine": MACHINE, "may_submit": may_submit}
     return no_store(render(request, "compute/jobs.html", context))
