@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -22,10 +23,10 @@ PER_PROJECT_MAX = 500
 KEYS_AT_ONCE = 500
 
 
-# What a view shows of the resource and the accounts; pages of many projects read these rows most.
+# What a view shows, as plain columns: pages of many projects read these rows most.
 SHOWN = (
-    "project_id", "granted", "state", "starts_at", "ends_at", "created_at", "origin_kind", "origin_id",
-    "origin_label", "resource__name_ko", "resource__name_en", "account__unit_id", "account__credits",
+    "pk", "project_id", "resource_id", "resource__name_ko", "resource__name_en", "account__unit_id", "granted",
+    "state", "starts_at", "ends_at", "origin_kind", "origin_id", "origin_label", "account__credits",
     "account__debits", "account__held", "account__overrun", "used_account__credits", "used_account__debits",
 )  # fmt: skip
 
@@ -55,6 +56,28 @@ def allocation_view(row: Allocation) -> AllocationView:
     )
 
 
+def _shown(cells: Sequence[Any]) -> AllocationView:
+    """The same from the columns of ``SHOWN``."""
+    id, project_id, code, ko, en, unit, granted, state, starts_at, ends_at, *origin = cells[:13]
+    credits, debits, held, overrun, used, given_back = cells[13:]
+    return AllocationView(
+        id=id,
+        project_id=project_id,
+        resource_code=code,
+        label=Label(ko, en),
+        unit=unit,
+        granted=granted,
+        used=used - given_back,
+        held=held,
+        available=credits - debits - held,
+        overrun=overrun,
+        state=AllocationState(state),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        origin=Origin(*origin),
+    )
+
+
 def thing_of(row: Allocation) -> Thing:
     """What rights are asked about."""
     return Thing("allocation", str(row.pk), project_id=row.project_id)
@@ -64,9 +87,9 @@ def allocations(*, project_ids: Iterable[UUID]) -> Mapping[UUID, list[Allocation
     """The allocations of projects, oldest first, one query; unchecked, for pages of projects already checked."""
     ids = set(project_ids)
     found: dict[UUID, list[AllocationView]] = {project_id: [] for project_id in ids}
-    rows = _with_accounts().only(*SHOWN).filter(project_id__in=ids).order_by("created_at", "id")
-    for row in rows[: PER_PROJECT_MAX * max(1, len(ids))]:
-        found[row.project_id].append(allocation_view(row))
+    rows = Allocation.objects.filter(project_id__in=ids).order_by("created_at", "id").values_list(*SHOWN)
+    for view in map(_shown, rows[: PER_PROJECT_MAX * max(1, len(ids))]):
+        found[view.project_id].append(view)
     return found
 
 

@@ -130,13 +130,8 @@ def progress(done: int, total: int, label: str) -> dict[str, object]:
 def balance_bar(used: int, held: int, left: int, unit: str) -> dict[str, object]:
     """What was used, what is held and what is left of an allocation, as a bar with its numbers."""
     whole = used + held + max(0, left)
-    bars = [("used", used, "a"), ("held", held, "b")]
-    shown, start = [], 0
-    for name, amount, look in bars:
-        width = max(BAR_MIN, round(1_000 * amount / whole)) if amount else 0
-        shown.append({"name": name, "x": start, "width": width, "look": look})
-        start += width
-    return {"bars": shown, "used": used, "held": held, "left": left, "unit": unit}
+    first, second = (max(BAR_MIN, round(1_000 * amount / whole)) if amount else 0 for amount in (used, held))
+    return {"used": used, "held": held, "left": left, "unit": unit, "used_width": first, "held_width": second}
 
 
 @register.inclusion_tag("site/parts/figure.html")
