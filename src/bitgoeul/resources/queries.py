@@ -37,27 +37,16 @@ def _with_accounts() -> QuerySet[Allocation]:
 
 def allocation_view(row: Allocation) -> AllocationView:
     """An allocation with its balance; its accounts must have been selected with it."""
-    balance = row.account
-    return AllocationView(
-        id=row.pk,
-        project_id=row.project_id,
-        resource_code=row.resource_id,
-        label=Label(row.resource.name_ko, row.resource.name_en),
-        unit=balance.unit_id,
-        granted=row.granted,
-        used=row.used_account.credits - row.used_account.debits,
-        held=balance.held,
-        available=balance.credits - balance.debits - balance.held,
-        overrun=balance.overrun,
-        state=AllocationState(row.state),
-        starts_at=row.starts_at,
-        ends_at=row.ends_at,
-        origin=Origin(row.origin_kind, row.origin_id, row.origin_label),
-    )
+    resource, account, used = row.resource, row.account, row.used_account
+    return _shown((
+        row.pk, row.project_id, row.resource_id, resource.name_ko, resource.name_en, account.unit_id, row.granted,
+        row.state, row.starts_at, row.ends_at, row.origin_kind, row.origin_id, row.origin_label, account.credits,
+        account.debits, account.held, account.overrun, used.credits, used.debits,
+    ))  # fmt: skip
 
 
 def _shown(cells: Sequence[Any]) -> AllocationView:
-    """The same from the columns of ``SHOWN``."""
+    """An allocation from the columns of ``SHOWN``."""
     id, project_id, code, ko, en, unit, granted, state, starts_at, ends_at, *origin = cells[:13]
     credits, debits, held, overrun, used, given_back = cells[13:]
     return AllocationView(
