@@ -65,6 +65,20 @@ def test_nothing_is_ever_handed_out_twice(asked):
     assert all(len(grant.cores) == spec.limits.cores for spec, grant in chosen)
 
 
+def test_the_installation_sets_cores_and_targets_and_a_cluster_goes_before(monkeypatch):
+    there = LocalConfig.read({}).cores
+    monkeypatch.setenv("BITGOEUL_LOCAL_CORES", "1")
+    monkeypatch.setenv("BITGOEUL_LOCAL_TARGETS", "3")
+    read = LocalConfig.read({})
+    assert (read.cores, read.devices) == (1, {"software-target": 3})
+    read = LocalConfig.read({"cores": 2, "devices": {"npu": 1}})
+    assert (read.cores, read.devices) == (2, {"npu": 1})
+    monkeypatch.setenv("BITGOEUL_LOCAL_CORES", str(there + 1))
+    monkeypatch.setenv("BITGOEUL_LOCAL_TARGETS", "0")
+    read = LocalConfig.read({})
+    assert (read.cores, read.devices) == (there, {})
+
+
 @pytest.mark.parametrize(
     "data", [{"cores": 0}, {"cores": "2"}, {"devices": []}, {"devices": {"a": -1}}, {"core": 1}]
 )

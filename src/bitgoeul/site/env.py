@@ -102,7 +102,7 @@ class Env(BaseSettings):
         default=0,
         ge=0,
         le=4096,
-        description="CPU cores the local engine may use; all but none reserved when 0.",
+        description="CPU cores the local engine may use; 0 for all there are.",
     )
     local_targets: int = Field(
         default=1, ge=0, le=64, description="Virtual devices 'software-target' of the local engine."

@@ -12,6 +12,7 @@ from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
 CONFIG_FIELDS = ("cores", "memory_mib", "devices", "isolation", "isolation_min")
+CORES_VARIABLE, TARGETS_VARIABLE = "BITGOEUL_LOCAL_CORES", "BITGOEUL_LOCAL_TARGETS"
 ISOLATION_VARIABLE = "BITGOEUL_LOCAL_ISOLATION"
 AUTO = "auto"
 
@@ -35,9 +36,10 @@ class LocalConfig:
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> LocalConfig:
-        """Check a cluster's JSON object; what is missing is counted on this machine (one ``software-target``).
+        """Check a cluster's JSON object; the rest is counted on this machine (one ``software-target``).
 
-        Isolation that the cluster does not set comes from the installation's environment.
+        Cores, targets and isolation that the cluster does not set come from the installation's environment; no
+        more cores than there are.
         """
         unknown = sorted(set(data) - set(CONFIG_FIELDS))
         if unknown:
@@ -47,11 +49,12 @@ class LocalConfig:
                 name=unknown[0],
                 names=", ".join(CONFIG_FIELDS),
             )
-        devices = data.get("devices", {"software-target": 1})
+        targets = int(os.environ.get(TARGETS_VARIABLE) or 1)
+        devices = data.get("devices", {"software-target": targets} if targets else {})
         if not isinstance(devices, Mapping):
             raise BadInput(N_("“{name}” must map device names to counts."), field="devices", name="devices")
         return cls(
-            _count("cores", data.get("cores", len(os.sched_getaffinity(0)))),
+            _count("cores", data.get("cores", _cores())),
             _count("memory_mib", data.get("memory_mib", _machine_memory_mib())),
             {str(name): _count("devices", count) for name, count in devices.items()},
             _isolation("isolation", data, (AUTO, *Tier)),
@@ -73,6 +76,12 @@ def _count(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= 2**31:
         raise BadInput(N_("“{name}” must be a whole number above 0."), field=name, name=name)
     return value
+
+
+def _cores() -> int:
+    """What the environment allows of this machine's cores; all for 0."""
+    there = len(os.sched_getaffinity(0))
+    return min(int(os.environ.get(CORES_VARIABLE) or 0) or there, there)
 
 
 def _machine_memory_mib() -> int:
