@@ -195,7 +195,7 @@ def projects(ids: Iterable[UUID]) -> Mapping[UUID, ProjectView]:
 def my_projects(actor: Actor, page: int = 1, per_page: int = 20) -> Page[ProjectView]:
     """One page of the projects the actor belongs to, newest first."""
     rows = Project.objects.select_related("organisation").filter(pk__in=actor.project_roles)
-    return page_of(rows.order_by("-created_at"), page, per_page).map(project_view)
+    return page_of(rows.order_by("-created_at"), page, per_page, len(actor.project_roles)).map(project_view)
 
 
 def members(*, actor: Actor, project_id: UUID) -> list[MemberView]:

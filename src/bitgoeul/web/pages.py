@@ -51,10 +51,15 @@ def page_number(request: HttpRequest, name: str = "page") -> int:
     return max(1, int(text)) if text.isdecimal() and len(text) < 9 else 1
 
 
-def page_of(queryset: QuerySet[Any, T], number: int = 1, per_page: int = PER_PAGE) -> Page[T]:
-    """Page ``number`` of ``queryset`` in two queries; a number past the end gives the last page."""
+def page_of(
+    queryset: QuerySet[Any, T], number: int = 1, per_page: int = PER_PAGE, total: int | None = None
+) -> Page[T]:
+    """Page ``number`` of ``queryset`` in two queries; a number past the end gives the last page.
+
+    Who knows ``total``, the number of rows, saves the query that counts them.
+    """
     per_page = min(max(1, per_page), PER_PAGE_MAX)
-    total = queryset.count()
+    total = queryset.count() if total is None else total
     number = min(max(1, number), max(1, -(-total // per_page)))
     start = (number - 1) * per_page
     return Page(list(queryset[start : start + per_page]), number, per_page, total)

@@ -19,6 +19,7 @@ from django.forms import (
 )
 from django.template import Context
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -126,12 +127,19 @@ def progress(done: int, total: int, label: str) -> dict[str, object]:
     return {"done": done, "total": total, "label": label}
 
 
-@register.inclusion_tag("site/parts/balance.html")
-def balance_bar(used: int, held: int, left: int, unit: str) -> dict[str, object]:
+@register.simple_tag
+def balance_bar(used: int, held: int, left: int, unit: str) -> SafeString:
     """What was used, what is held and what is left of an allocation, as a bar with its numbers."""
     whole = used + held + max(0, left)
     first, second = (max(BAR_MIN, round(1_000 * amount / whole)) if amount else 0 for amount in (used, held))
-    return {"used": used, "held": held, "left": left, "unit": unit, "used_width": first, "held_width": second}
+    amounts = {"used": units(used, unit), "held": units(held, unit), "left": units(left, unit)}
+    return format_html(_balance_markup(get_language()), used_width=first, held_width=second, **amounts)
+
+
+@lru_cache
+def _balance_markup(language: str | None) -> SafeString:
+    """The bar in one language, with places for its numbers: a page of projects has dozens."""
+    return render_to_string("site/parts/balance.html")
 
 
 @register.inclusion_tag("site/parts/figure.html")
