@@ -76,6 +76,8 @@ def soak(piece: Piece, database: str, environ: dict[str, str]) -> Iterator[Row]:
         try:
             process.wait(piece.minutes_max * 60)
         except subprocess.TimeoutExpired:
+            pass  # told below as a piece that did not hold
+        finally:
             process.terminate()
             process.wait()
         rows = list(_rows(Path(report.name), piece, database))
