@@ -178,6 +178,7 @@ def test_the_pages_of_operators(staff, engineer, chan, auditor, sign_in):
     page = client.get("/operators/").content.decode()
     assert 'class="elevation-strip"' in page
     assert REASON in page
+    assert "엔지니어 역할 회수" in page
     assert client.post("/operators/", {**grant, "email": "nobody@example.kr"}).status_code == 422
     assert client.post("/operators/", grant).status_code == 302
     assert client.post(f"/operators/{chan.user_id}/ENGINEER/revoke/").status_code == 302

@@ -144,6 +144,7 @@ class TestApplying:
         page = text_of(client.get(response.url))
         assert "선정" in page
         assert "기업입니다." in page
+        assert "· 규칙에 따라 결정" in page
         assert reverse("programmes:agreement", args=[view.agreement_id]) in page
 
     def test_sending_the_form_twice_makes_one_application(self, sign_in, founder, loaded):

@@ -112,6 +112,7 @@ def test_a_refusal_needs_a_reason_that_the_applicant_reads(enter, waiting):
     assert state(waiting[0]) == programmes.ApplicationState.REJECTED
     html = enter("ara").get(f"/applications/{waiting[0].id}/").content.decode()
     assert "예산이 소진되었습니다." in html
+    assert "운영기관이 규칙에 따라 결정" in html
 
 
 def test_nobody_decides_about_their_own_organisation(waiting, world):

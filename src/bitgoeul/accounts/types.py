@@ -76,6 +76,11 @@ class OperatorRole(StrEnum):
     AUDITOR = "AUDITOR"
 
 
+OPERATOR_ROLE_NAMES: Mapping[OperatorRole, Text] = {
+    OperatorRole.STAFF: Text(N_("staff")),
+    OperatorRole.ENGINEER: Text(N_("engineer")),
+    OperatorRole.AUDITOR: Text(N_("auditor")),
+}
 OPERATOR_ROLE_LABELS: Mapping[OperatorRole, Text] = {
     OperatorRole.STAFF: Text(N_("Staff: decides and administers")),
     OperatorRole.ENGINEER: Text(N_("Engineer: runs the centre")),
@@ -375,6 +380,9 @@ class OperatorView:
     has_second_factor: bool
 
     @property
-    def role_rows(self) -> list[tuple[OperatorRole, Text, str]]:
-        """Each role with its word and the identity provider that gives it (empty: given by hand)."""
-        return [(role, OPERATOR_ROLE_LABELS[role], self.given_by.get(role, "")) for role in self.roles]
+    def role_rows(self) -> list[tuple[OperatorRole, Text, Text, str]]:
+        """Each role with its name, what it does, and the provider that gives it (empty: given by hand)."""
+        return [
+            (role, OPERATOR_ROLE_NAMES[role], OPERATOR_ROLE_LABELS[role], self.given_by.get(role, ""))
+            for role in self.roles
+        ]
