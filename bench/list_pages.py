@@ -3,7 +3,8 @@
     python bench/list_pages.py [--rounds N] [--share N] [--home HOME] [--processor]
 
 The bare page (``bench/bare``): 2,200 rows, filter, count, 20 joined rows, sessions, sign-in, a small template.
-Ours on the example's history (``--share`` one part in N, or a ``--home`` that has it). Both under gunicorn gthread
+Ours on the example's history with sixty pieces of public evidence (``--share`` one part in N, or ``--home``, a
+copy of a home that has the history; the evidence is added to it). Both under gunicorn gthread
 with two workers of four threads, asked over eight kept connections, in alternating rounds. One JSON line.
 With ``--processor`` no server: processor time of each page in one process, for a machine that is busy.
 """

@@ -1,6 +1,6 @@
 """Fill a database for ``bench/list_pages.py`` and tell the session and the addresses, as one JSON line.
 
-python bench/bare/prepare.py bare HOME | ours HOME SHARE (0: the home has its history)
+python bench/bare/prepare.py bare HOME | ours HOME SHARE (0: it has its history; evidence is added)
 """
 
 from __future__ import annotations
@@ -54,19 +54,35 @@ def ours(home: str, share: int) -> dict[str, str]:
     from bitgoeul.accounts.facade import example_id
     from bitgoeul.accounts.models import User
     from bitgoeul.site.example import load
+    from bitgoeul.trials import facade as trials
 
     if share:
         call_command("migrate", verbosity=0)
         for _step in load(full=True, share=share):
             pass
+    if len(trials.latest_public(50)) < 50:
+        publish()
     user, project = User.objects.get(pk=example_id("user", "history-1")), example_id("project", "history-1")
     return {
         "session": session_of(user, "django.contrib.auth.backends.ModelBackend"),
         "projects": "/home/",
         "jobs": f"/projects/{project}/jobs/?page=2",
         "catalogue": "/catalogue/?page=2",
-        "evidence": "/board/",
+        "evidence": "/verify/",
+        "board": "/board/",
     }
+
+
+def publish() -> None:
+    """Sixty pieces of public evidence, of the projects that my home shows."""
+    from bitgoeul.accounts import facade as accounts
+    from bitgoeul.accounts.facade import example_id
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+    import judged
+
+    owner = accounts.actor_for(user_id=example_id("user", "history-1"))
+    judged.publish([project.id for project in accounts.my_projects(owner, 1).items], 60)
 
 
 if __name__ == "__main__":

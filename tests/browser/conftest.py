@@ -20,7 +20,7 @@ from installation import copy_home, environment, free_port, wait_for
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
 DESKTOP = (1440, 900)
-WAIT_MS = 15_000
+WAIT_MS = 60_000
 LISTEN = """
 window.__violations = [];
 document.addEventListener("securitypolicyviolation", (e) =>

@@ -26,14 +26,14 @@ def test_a_passkey_signs_in_alone_and_goes_when_it_is_removed(tab, sign_in_as):
     page.locator("input[name=name]").fill("notebook")
     page.locator("input[name=passwordless]").check(force=True)
     page.locator("#mfa_webauthn_add").click()
-    page.wait_for_url(lambda url: "/webauthn/add/" not in url, timeout=60_000)
+    page.wait_for_url(lambda url: "/webauthn/add/" not in url)
     page.goto(f"{base}/account/")
     assert "1 set up" in page.content()
 
     page.context.clear_cookies()
     page.goto(f"{base}/accounts/login/")
     page.locator("#passkey_login").click()
-    page.wait_for_url("**/home/", timeout=60_000)
+    page.wait_for_url("**/home/")
     assert page.evaluate("window.__violations") == []
 
     page.goto(f"{base}/accounts/2fa/webauthn/")
@@ -41,9 +41,9 @@ def test_a_passkey_signs_in_alone_and_goes_when_it_is_removed(tab, sign_in_as):
     # Taking a proof away asks for one.
     page.locator("main a[href*='/webauthn/reauthenticate/']").click()
     page.locator("#mfa_webauthn_reauthenticate").click()
-    page.wait_for_url("**/remove/", timeout=60_000)
+    page.wait_for_url("**/remove/")
     page.locator("main form button[type=submit]").click()
-    page.wait_for_url("**/accounts/2fa/webauthn/", timeout=60_000)
+    page.wait_for_url("**/accounts/2fa/webauthn/")
     assert page.locator("a[href*='/remove/']").count() == 0
     page.goto(f"{base}/account/")
     assert "1 set up" not in page.content()

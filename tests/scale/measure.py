@@ -22,6 +22,7 @@ LARGE = (
     "compute_job", "resources_usage", "resources_allocation", "ledger_transfer", "ledger_posting", "ledger_hold",
     "ledger_account", "ledger_openhold", "audit_event", "audit_seal", "accounts_project", "compute_node",
 )  # fmt: skip
+EVIDENCE = 60
 # Partial indexes that hold a small part of a large table: reading all of one is what it is for.
 SMALL = {"compute_job_unfinished"}
 # Copies of rows that pages list or add up; a copy keeps the project and the accounts of its original.
@@ -47,12 +48,22 @@ def main() -> None:
 
     django.setup()
     logging.disable(logging.WARNING)
+    publish(EVIDENCE * chosen.times)
     if chosen.times > 1:
         multiply(chosen.times)
     watch_rows()
     # The copies have no audit events, so the verifies are measured on what was really posted.
     acts = {**pages(), **jobs()} | ({} if chosen.times > 1 else nightly())
     json.dump({"costs": measure(acts), "size": size()}, sys.stdout)
+
+
+def publish(count: int) -> None:
+    """Public evidence of the projects that the owner's home shows."""
+    from bitgoeul.accounts import facade as accounts
+    from judged import publish
+
+    owner = accounts.actor_for(user_id=accounts.example_id("user", "history-1"))
+    publish([project.id for project in accounts.my_projects(owner, 1).items], count)
 
 
 def multiply(times: int) -> None:
@@ -205,8 +216,9 @@ def pages() -> dict[str, Callable[[], None]]:
     project = example_id("project", "history-1")
     job = Job.objects.filter(project_id=project).order_by("submitted_at").first().pk
     asked = f"""
-    anybody / | anybody /calls/ | anybody /board/ | anybody /catalogue/ | anybody /catalogue/?q=시험
-    anybody /catalogue/gpu-h100/ | anybody /figures/ | anybody /api/v1/catalogue | anybody /api/v1/figures
+    anybody / | anybody /calls/ | anybody /board/ | anybody /verify/ | anybody /catalogue/
+    anybody /catalogue/?q=시험 | anybody /catalogue/gpu-h100/ | anybody /figures/
+    anybody /api/v1/catalogue | anybody /api/v1/figures | anybody /api/v1/board
     owner /home/ | owner /projects/{project}/ | owner /projects/{project}/statement/
     owner /projects/{project}/members/
     owner /projects/{project}/jobs/ | owner /jobs/{job}/ | owner /applications/ | owner /agreements/

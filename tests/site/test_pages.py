@@ -142,6 +142,8 @@ def test_home_lists_my_projects_with_their_balances(sign_in, ara, project, alloc
     assert "50 코어·시간" in html
     assert "사용" in html
     assert response["Cache-Control"] == "no-store"
+    client.post("/language/", {"language": "en"})
+    assert "50 core·h" in client.get("/home/").content.decode(), "a row drawn before is not shown in its language"
 
 
 def test_the_project_page_shows_what_is_left_and_what_can_be_done(sign_in, ara, bora, project, allocation):

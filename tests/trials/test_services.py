@@ -363,10 +363,12 @@ def test_the_board_shows_public_passed_evidence_only(owner, protocol, request_tr
     assert trials.subject_standing(actor=owner, subject_id=public.subject_id).stage == "demonstration"
 
 
-def test_last_trials_of_all_projects_in_two_queries(owner, project, request_trial, django_assert_num_queries):
+def test_last_trials_of_all_projects_in_one_query(owner, project, request_trial, django_assert_num_queries):
     request_trial()
     newest = request_trial()
-    with django_assert_num_queries(2):
-        assert trials.last_trials(project_ids=[project.id])[project.id].id == newest.id
+    with django_assert_num_queries(1):
+        last = trials.last_trials(project_ids=[project.id])[project.id]
+    assert (last.id, last.subject_name, last.state) == (newest.id, newest.subject_name, newest.state)
+    assert last.outcome is None
     with django_assert_num_queries(1):
         assert trials.last_trials(project_ids=[new_id()]) == {}

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KeyTextTransform
 
 from bitgoeul.accounts import facade as accounts
@@ -17,7 +17,14 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import Text
 from bitgoeul.web.facade import Page, page_of
 
-from .evidence_types import EvidenceView, NoSuchEvidence, Visibility, VisibilityChange
+from .evidence_types import (
+    STAGE_OUTCOMES,
+    EvidenceView,
+    NoSuchEvidence,
+    PublicPass,
+    Visibility,
+    VisibilityChange,
+)
 from .models.evidence import Evidence, EvidenceInvalidation, EvidenceLog, EvidenceVisibility
 from .ports import Outcome
 from .statement import FILE_BYTES_MAX
@@ -25,6 +32,7 @@ from .statement import FILE_BYTES_MAX
 HEX = frozenset("0123456789abcdef")
 LATEST_MAX = 50
 CHANGES_SHOWN_MAX = 100
+TITLE = KeyTextTransform("title", "trial__protocol__definition")
 
 
 def is_digest(text: str) -> bool:
@@ -48,7 +56,7 @@ def _rows() -> QuerySet[Any, Any]:
         invalidated_at=Subquery(invalidation.values("at")[:1]),
         invalidated_because=Subquery(invalidation.values("reason")[:1]),
         subject_digest=F("subject_version__digest"),
-        titled=KeyTextTransform("title", "trial__protocol__definition"),
+        titled=TITLE,
     ).values()
 
 
@@ -195,6 +203,34 @@ def latest_public(limit: int = 5) -> Sequence[EvidenceView]:
     at = now()
     rows = _rows().filter(_public(at), invalidated_at=None).order_by("-issued_at", "-pk")
     return [_view(row, at) for row in rows[: max(0, min(limit, LATEST_MAX))]]
+
+
+def latest_public_passes(limit: int) -> Sequence[PublicPass]:
+    """The newest public evidence that a stage may rest on now, newest first, in one query; at most 50."""
+    changes = EvidenceVisibility.objects.filter(evidence=OuterRef("pk")).order_by("-version")
+    rows = (
+        Evidence.objects.annotate(
+            seen_by=Subquery(changes.values("visibility")[:1]),
+            seen_from=Subquery(changes.values("embargo_until")[:1]),
+        )
+        .filter(_public(now()), ~Exists(EvidenceInvalidation.objects.filter(evidence=OuterRef("pk"))))
+        .filter(outcome__in=sorted(STAGE_OUTCOMES))
+        .order_by("-issued_at", "-pk")
+        .values_list(
+            "digest",
+            "subject_version__subject_id",
+            "subject_version_id",
+            "subject_version__subject__name",
+            "protocol_name",
+            TITLE,
+            "trial__parameters",
+            "issued_at",
+        )[: max(0, min(limit, LATEST_MAX))]
+    )
+    return [
+        PublicPass(digest, subject, version, name, code, Text(title or code), parameters, issued_at)
+        for digest, subject, version, name, code, title, parameters, issued_at in rows
+    ]
 
 
 def visibility_history(view: EvidenceView) -> Sequence[VisibilityChange]:

@@ -24,6 +24,9 @@ class Visibility(StrEnum):
     PUBLIC = "public"  # anyone, once an embargo has passed
 
 
+# The verdicts that a stage may rest on.
+STAGE_OUTCOMES = frozenset({Outcome.PASSED, Outcome.WARNED})
+
 VISIBILITY_LABELS: Mapping[Visibility, Text] = {
     Visibility.PRIVATE: Text(N_("Private")),
     Visibility.NAMED: Text(N_("Named organisations")),
@@ -88,6 +91,20 @@ class EvidenceView:
     def counts(self) -> bool:
         """Whether a public figure may rest on it: public, passed and not invalidated."""
         return self.public and self.verdict is Outcome.PASSED and self.invalidated_at is None
+
+
+@dataclass(frozen=True)
+class PublicPass:
+    """One public piece of evidence that a stage may rest on, as far as the stage board needs it."""
+
+    digest: str
+    subject_id: UUID
+    subject_version_id: UUID
+    subject_name: str
+    protocol_name: str
+    protocol_title: Text
+    parameters: Mapping[str, int]
+    issued_at: datetime
 
 
 @dataclass(frozen=True)

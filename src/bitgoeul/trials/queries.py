@@ -23,6 +23,7 @@ from .statement import RECORD_BYTES_MAX
 from .states import TrialState
 from .types import (
     JudgementView,
+    LastTrial,
     ProtocolView,
     SubjectKind,
     SubjectVersionView,
@@ -145,17 +146,16 @@ def trials_of_subject(*, actor: accounts.Actor, subject_id: UUID, page: int = 1)
     return page_of(rows, page).map(_trial_view)
 
 
-def last_trials(*, project_ids: Iterable[UUID]) -> Mapping[UUID, TrialView]:
-    """The newest trial of each project, without a check: for rows the caller may already see.
-
-    One query finds which they are, and a second reads them when there are any.
-    """
+def last_trials(*, project_ids: Iterable[UUID]) -> Mapping[UUID, LastTrial]:
+    """The newest trial of each project, in one query, without a check: for rows the caller may already see."""
     order = [F("requested_at").desc(), F("pk").desc()]
     newest = Window(RowNumber(), partition_by=F("project_id"), order_by=order)
     ranked = Trial.objects.filter(project_id__in=list(project_ids)).annotate(rank=newest).filter(rank=1)
-    ids = list(ranked.values_list("pk", flat=True))
-    views = trials_by_id(ids).values() if ids else ()
-    return {view.project_id: view for view in views}
+    shown = ranked.values_list("project_id", "pk", "subject_version__subject__name", "state", "outcome")
+    return {
+        project_id: LastTrial(pk, name, TrialState(state), Outcome(outcome) if outcome else None)
+        for project_id, pk, name, state, outcome in shown
+    }
 
 
 def attempts_of(view: TrialView) -> Sequence[TrialView]:

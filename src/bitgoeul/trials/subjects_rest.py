@@ -96,7 +96,7 @@ class CardOut(Schema):
 
 
 class ColumnOut(Schema):
-    """One stage of the board; ``total`` counts its subjects, ``cards`` shows the newest of them."""
+    """One stage of the board with its subjects, newest evidence first; ``total`` counts them."""
 
     stage: str
     label: str

@@ -142,6 +142,16 @@ class TrialView:
 
 
 @dataclass(frozen=True)
+class LastTrial:
+    """The newest trial of a project, as far as a line about the project tells of it."""
+
+    id: UUID
+    subject_name: str
+    state: TrialState
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What a trial would hold: seconds expected, the limit, and amounts by unit at that limit."""
 
@@ -189,8 +199,9 @@ class BoardCard:
 
 @dataclass(frozen=True)
 class BoardColumn:
-    """One stage of the board with its subjects; ``total`` counts all of them, ``cards`` shows some."""
+    """One stage of the board, the ``number``-th, with its subjects; a page shows some ``cards`` of ``total``."""
 
+    number: int
     stage: str
     label: Text
     cards: Sequence[BoardCard]
@@ -219,6 +230,7 @@ __all__ = [
     "BoardColumn",
     "Estimate",
     "JudgementView",
+    "LastTrial",
     "Outcome",
     "ProtocolView",
     "Reason",

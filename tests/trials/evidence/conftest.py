@@ -1,27 +1,15 @@
-"""Judged trials ready to be signed, made row by row: what is tested here begins after the judge."""
+"""Evidence of judged trials: what is tested here begins after the judge."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bitgoeul.kernel.ids import new_id
-from trials.evidence import samples
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the judge hands over."""
-
-    id: Any
-    project_id: Any
-    subject_version_id: Any
-    facts: Any
-    record: dict[str, Any]
+from judged import Judged, judge
 
 
 @pytest.fixture(autouse=True)
@@ -41,37 +29,8 @@ def owner(ara: Any, project: Any) -> Any:
 
 @pytest.fixture
 def judged(project: Any) -> Callable[..., Judged]:
-    from bitgoeul.kernel.clock import now
-    from bitgoeul.trials import models
-
-    def make(**changes: Any) -> Judged:
-        number = models.Trial.objects.count() + 1
-        protocol, _ = models.ProtocolVersion.objects.get_or_create(
-            digest=samples.PROTOCOL,
-            defaults={"code": "inference", "version": "1.0", "definition": {"title": "A public protocol"}},
-        )
-        subject = models.Subject.objects.create(
-            project_id=project.id, name=f"chip {number}", kind="onnx", created_by="test"
-        )
-        version = models.SubjectVersion.objects.create(
-            subject=subject, number=1, digest=samples.SUBJECT, size=7, filename="m.onnx", created_by="test"
-        )
-        trial = models.Trial.objects.create(
-            subject_version=version,
-            project_id=project.id,
-            subject_digest=version.digest,
-            protocol=protocol,
-            parameters={},
-            attempt=number,
-            visibility="private",
-            job_id=new_id(),
-            expected_seconds=1,
-            requested_by="test",
-        )
-        facts = samples.facts(trial_id=str(trial.id), subject_name=f"chip {number} v1", issued_at=now(), **changes)
-        return Judged(new_id(), project.id, version.id, facts, samples.record(trial_id=str(trial.id)))
-
-    return make
+    """A judged trial of Ara's project: ``judged(verdict=...)``."""
+    return partial(judge, project.id)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Public pages with much evidence cost as many queries as with little."""
+"""Public pages with much evidence: no more queries than with little, and a way to all of it."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ def test_public_pages_do_not_grow_with_evidence(client, issue, path, django_asse
         page = client.get(path).content.decode()
     if path == "/":
         assert newest.digest[:12] in page, "the page really shows what was added"
+
+
+def test_a_stage_with_many_subjects_leads_to_all_of_them(client, issue):
+    digests = [issue(Visibility.PUBLIC).digest for _ in range(7)]
+    board = client.get("/board/").content.decode()
+    assert sum(digest in board for digest in digests) == 6
+    assert 'href="/board/?stage=demonstration"' in board
+    stage = client.get("/board/?stage=demonstration").content.decode()
+    assert all(digest in stage for digest in digests)
+    assert 'href="/board/?stage=demonstration"' not in stage, "what is all shown leads no further"
+    assert client.get("/board/?stage=nonsense").content.decode().count('class="board-column"') == 4

@@ -14,6 +14,7 @@ from bitgoeul.programmes import facade as programmes
 from bitgoeul.trials import facade as trials
 
 from .. import formats
+from . import board
 from .places import DOTS, PLACES
 from .rows import CallRow, EvidenceRow, FigureRow
 
@@ -40,7 +41,7 @@ def front(request: HttpRequest) -> HttpResponse:
         "figures": [figure_row(view) for view in outcomes.public_figures(front=True)[:FIGURES]],
         "places": PLACES,
         "dots": DOTS,
-        "columns": trials.stage_board(),
+        "columns": board.newest(),
         "calls": [call_row(call) for call in programmes.open_calls(now())[:CALLS]],
         "median_seconds": first_minute.median_ms // 1000 if first_minute else None,
         "median_count": first_minute.count if first_minute else 0,

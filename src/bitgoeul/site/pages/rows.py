@@ -93,7 +93,7 @@ class ProjectRow:
     number: str
     organisation: str
     url: str
-    balances: Sequence[Balance]
+    balances: tuple[Balance, ...]
     deadline: datetime | None
     trial_name: str
     trial_url: str
