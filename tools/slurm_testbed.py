@@ -1,15 +1,15 @@
-"""A private Slurm of six pretended nodes on this machine: controller, accounting, REST, everything in one directory.
+"""A private Slurm of six pretended nodes: controller, accounting and REST, everything in one directory.
 
 tools/slurm-testbed run DIRECTORY [--install]      in the foreground until Ctrl-C; says how to use it
 tools/slurm-testbed with COMMAND …                 a throwaway cluster around one command, which finds its
                                                    slurm.conf in SLURM_CONF
 tools/slurm-testbed install                        only install the Debian packages
 
-Needs root, for Slurm starts work as its users. Standard library only. It listens on loopback, reads nothing in /etc,
-and stops only processes that it started.
+Needs root, for Slurm starts work as its users. Standard library only. It listens on loopback, reads nothing in
+/etc, and stops only processes that it started.
 
-The nodes: hpc1–2 (64 cores), gpu1–2 (96 cores, 8 fake H100 each), npu1 (8 fake ATOM), npu2 (8 fake RNGD). The limit
-of a job's cores and memory is real where the kernel's cgroups (version 1) can be used; ``Testbed.confines`` says so.
+The nodes: hpc1–2 (64 cores), gpu1–2 (96 cores, 8 fake H100 each), npu1 (8 fake ATOM), npu2 (8 fake RNGD). The
+limit of a job's memory is real where the kernel's cgroups (version 1) can be used; ``Testbed.confines`` says so.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -52,7 +51,10 @@ NODES = (
     ("npu1", 64, 500_000, "npu:atom:8"), ("npu2", 64, 500_000, "npu:rngd:8"),
 )  # fmt: skip
 # MaxTime in the partitions is generous; limits are the associations' matter.
-PARTITIONS = (("hpc", "hpc[1-2]", "YES"), ("gpu", "gpu[1-2]", "NO"), ("npu", "npu[1-2]", "NO"))
+PARTITIONS = (
+    ("hpc", "hpc[1-2]", "YES"), ("gpu", "gpu[1-2]", "NO"), ("npu", "npu[1-2]", "NO"),
+    ("single", "hpc1", "NO"),  # one node alone, to see jobs wait for each other
+)  # fmt: skip
 
 
 def missing() -> list[str]:
@@ -96,7 +98,7 @@ def usable_cgroups() -> bool:
 
 
 class Testbed:
-    """One cluster in one directory. Daemons run in the foreground under this process, so each can be killed alone."""
+    """One cluster in one directory. Daemons run in the foreground under this process; each can be killed alone."""
 
     __test__ = False
 
@@ -204,11 +206,9 @@ class Testbed:
         """Bring everything up and return when every node is idle; raises `Trouble` with the end of a log."""
         self.make()
         self.start_munged()
-        with ThreadPoolExecutor() as side:
-            database = side.submit(self._start_database)
-            database.result()
+        self._make_database()
         self.start_slurmdbd()
-        self._must("sacctmgr", "-i", "add", "cluster", CLUSTER)
+        self.must("sacctmgr", "-i", "add", "cluster", CLUSTER)
         self.start_slurmctld()
         for name, *_rest in NODES:
             self.start_slurmd(name)
@@ -225,9 +225,9 @@ class Testbed:
         )  # fmt: skip
         self.wait("munged answers", (at / "sock" / "s").exists)
 
-    def _start_database(self) -> None:
+    def _make_database(self) -> None:
         at = self.folder / "mysql"
-        self._must(
+        self.must(
             "mariadb-install-db", "--no-defaults", "--user=mysql", f"--datadir={at}",
             "--auth-root-authentication-method=normal", "--skip-test-db", timeout=START_SECONDS_MAX,
         )  # fmt: skip
@@ -236,7 +236,7 @@ class Testbed:
             "create database slurm_acct_db; create user slurm@'127.0.0.1' identified by 'testbed';"
             " grant all on slurm_acct_db.* to slurm@'127.0.0.1'"
         )
-        self._must("mariadb", "--no-defaults", f"--socket={at}/s", "-e", say)
+        self.must("mariadb", "--no-defaults", f"--socket={at}/s", "-e", say)
 
     def start_database(self) -> None:
         """The accounting database on its own port."""
@@ -302,7 +302,8 @@ class Testbed:
                 start_new_session=True, preexec_fn=dies_with_parent(), **as_user,
             )  # fmt: skip
 
-    def _must(self, *command: str, timeout: float = 30.0) -> str:
+    def must(self, *command: str, timeout: float = 30.0) -> str:
+        """One command that has to succeed; what it printed."""
         done = self.run(*command, timeout=timeout)
         if done.returncode:
             said = (done.stdout + done.stderr)[-2_000:]

@@ -131,7 +131,8 @@ class JobSpec:
     ``inputs`` maps a file name in the working directory to an absolute path that the engine reads at ``submit``
     and gives the job read-only. ``outputs`` are file names that must exist at the end. ``env`` is added to a
     minimal clean environment. ``devices`` counts virtual or real devices by name. ``exclusive`` asks that
-    nothing else runs beside the job on its node: measurements need it.
+    nothing else runs beside the job on its node: measurements need it. ``project`` is the number of the project
+    that the work is for, where an engine keeps accounts of its own; it is no part of what the job is.
     """
 
     job_id: UUID
@@ -143,6 +144,7 @@ class JobSpec:
     limits: Limits
     devices: Mapping[str, int]
     exclusive: bool = False
+    project: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` reads them back."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Mapping
 from datetime import timedelta
 
 from bitgoeul.compute.ports import Ending
@@ -42,23 +43,25 @@ def bury(job: JobDir) -> bool:
         return True
     if not clear(job):
         return False
+    job.write("exit", cut_off(job, start, Ending.ENGINE_LOST))
+    return True
+
+
+def cut_off(job: JobDir, start: Record, ending: Ending, params: Mapping[str, str | int] | None = None) -> Record:
+    """The exit record of a job whose wrapper could not write one: what it used up to its last heartbeat."""
     last = job.read("heartbeat") or {"wall_ms": 0, "cpu_ms": 0, "memory_kib_max": 0}
     ended_at = parse_rfc3339(start["started_at"]) + timedelta(milliseconds=last["wall_ms"])
-    job.write(
-        "exit",
-        {
-            "ending": Ending.ENGINE_LOST,
-            "params": {},
-            "exit_code": None,
-            "started_at": start["started_at"],
-            "ended_at": rfc3339(ended_at),
-            "wall_ms": last["wall_ms"],
-            "cpu_ms": last["cpu_ms"],
-            "memory_kib_max": last["memory_kib_max"],
-            "metering": last.get("metering", ""),
-        },
-    )
-    return True
+    return {
+        "ending": ending,
+        "params": dict(params or {}),
+        "exit_code": None,
+        "started_at": start["started_at"],
+        "ended_at": rfc3339(ended_at),
+        "wall_ms": last["wall_ms"],
+        "cpu_ms": last["cpu_ms"],
+        "memory_kib_max": last["memory_kib_max"],
+        "metering": last.get("metering", ""),
+    }
 
 
 def clear(job: JobDir) -> bool:

@@ -91,7 +91,7 @@ def pinned(grant: Grant) -> set[int]:
     out than there are processors.
     """
     processors = sorted(os.sched_getaffinity(0))
-    if grant.exclusive or max(grant.cores, default=0) >= len(processors):
+    if grant.exclusive or not grant.pinned or max(grant.cores, default=0) >= len(processors):
         return set()
     return {processors[core] for core in grant.cores}
 
@@ -105,6 +105,7 @@ def environment(spec: JobSpec, grant: Grant, directory: Path, isolation: str) ->
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": str(spec.limits.cores),
         **spec.env,
+        **grant.variables,
         **devices,
         "HOME": str(directory / "work"),
         "TMPDIR": str(directory / "tmp"),

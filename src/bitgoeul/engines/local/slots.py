@@ -90,12 +90,18 @@ def _machine_memory_mib() -> int:
 
 @dataclass(frozen=True)
 class Grant:
-    """The very cores and device numbers a started job holds."""
+    """The very cores and device numbers a started job holds.
+
+    ``pinned`` is false where somebody else has chosen the processors already; ``variables`` are what the program
+    must be told of its devices beside our own names for them.
+    """
 
     cores: tuple[int, ...]
     memory_mib: int
     devices: Mapping[str, tuple[int, ...]]
     exclusive: bool = False
+    pinned: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` reads them back."""
@@ -104,13 +110,16 @@ class Grant:
             "memory_mib": self.memory_mib,
             "devices": {name: list(numbers) for name, numbers in self.devices.items()},
             "exclusive": self.exclusive,
+            "pinned": self.pinned,
+            "variables": dict(self.variables),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Grant:
         """Read what ``to_json`` wrote."""
         devices = {name: tuple(numbers) for name, numbers in data["devices"].items()}
-        return cls(tuple(data["cores"]), data["memory_mib"], devices, data["exclusive"])
+        pinned, variables = data.get("pinned", True), data.get("variables", {})
+        return cls(tuple(data["cores"]), data["memory_mib"], devices, data["exclusive"], pinned, variables)
 
 
 @dataclass

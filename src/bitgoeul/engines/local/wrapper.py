@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -40,12 +41,14 @@ CLEAR_SECONDS = 60.0
 class Wrapper:
     """The life of one job, from its start record to its exit record."""
 
-    def __init__(self, directory: JobDir, supervisor: Identity | None) -> None:
+    def __init__(
+        self, directory: JobDir, supervisor: Identity | None, told: Mapping[str, str] | None = None
+    ) -> None:
         grant = directory.grant()
         if grant is None:
             raise FileNotFoundError(directory.path / "launch.json")
         self.directory, self.spec, self.grant = directory, directory.spec(), grant
-        self.supervisor = supervisor
+        self.supervisor, self.told = supervisor, told or {}
         self.enclosure = Enclosure(directory.isolation(), directory.path.name)
         self.cause: Ending | None = None
         self.detail = ""
@@ -87,7 +90,7 @@ class Wrapper:
             {
                 "wrapper": str(me),
                 "started_at": rfc3339(self.began_at),
-                "environment": {**describe_machine(), **self.enclosure.isolation.describe()},
+                "environment": {**describe_machine(), **self.told, **self.enclosure.isolation.describe()},
             },
         )
 

@@ -1,0 +1,117 @@
+"""What a cluster's JSON object may say about its Slurm."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bitgoeul.compute.ports import Tier
+from bitgoeul.kernel.errors import BadInput
+from bitgoeul.kernel.text import N_
+
+CORE = "core"
+# What Slurm takes as the name of an account, a partition or a resource.
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+GRES = re.compile(r"[a-z0-9_]+(:[a-z0-9_.-]+)?")
+# A job's memory for the wrapper beside the program's own.
+WRAPPER_MIB = 96
+
+
+@dataclass(frozen=True)
+class SlurmConfig:
+    """Where Slurm is and how jobs are put to it.
+
+    ``commands`` is the directory of Slurm's commands (empty: they are on the path) and ``conf`` its slurm.conf
+    (empty: where Slurm looks itself). ``directory`` is shared by platform and nodes and holds the jobs; ``python``
+    is an interpreter with this package, also on the nodes. ``partitions`` names the partition for each device, and
+    for ``core``, where jobs without a device go. ``devices`` maps a device to Slurm's resource, as ``npu-atom`` to
+    ``npu:atom``. Jobs go to ``account`` if it is set, else to the account of their project.
+    """
+
+    partitions: Mapping[str, str]
+    devices: Mapping[str, str] = field(default_factory=dict)
+    commands: str = ""
+    conf: str = ""
+    directory: str = ""
+    python: str = sys.executable
+    account: str = ""
+    isolation: Tier = Tier.LIMITS
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> SlurmConfig:
+        """Check a cluster's JSON object; raises BadInput that names the setting."""
+        unknown = sorted(set(data) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise BadInput(
+                N_("The Slurm engine has no setting “{name}”. It knows: {names}."),
+                field=unknown[0],
+                name=unknown[0],
+                names=", ".join(cls.__dataclass_fields__),
+            )
+        partitions = _names("partitions", data.get("partitions", {}), NAME)
+        devices = _names("devices", data.get("devices", {}), GRES)
+        for name in (CORE, *devices):
+            if name not in partitions:
+                raise BadInput(
+                    N_("“partitions” must say to which partition jobs with “{name}” go."),
+                    field="partitions",
+                    name=name,
+                )
+        return cls(
+            partitions=partitions,
+            devices=devices,
+            commands=_directory("commands", data),
+            conf=_text("conf", data),
+            directory=_directory("directory", data),
+            python=_text("python", data) or sys.executable,
+            account=_text("account", data),
+            isolation=_tier(data.get("isolation", Tier.LIMITS)),
+        )
+
+    def account_of(self, project: str) -> str:
+        """The account that a project's jobs are put to; raises BadInput without one."""
+        if not (self.account or project):
+            raise BadInput(
+                N_("The job has no project, and the cluster no account for such jobs."), field="account"
+            )
+        return self.account or account_name(project)
+
+
+def account_name(project: str) -> str:
+    """The Slurm account of a project, from its number: ``PRJ-00012`` has ``bg-prj-00012``."""
+    return f"bg-{project.lower()}"
+
+
+def _names(setting: str, found: object, form: re.Pattern[str]) -> dict[str, str]:
+    names = dict(found) if isinstance(found, Mapping) else None
+    if names is None or not all(isinstance(each, str) and form.fullmatch(each) for each in names.values()):
+        raise BadInput(
+            N_("“{name}” must map names of devices to names that Slurm knows."), field=setting, name=setting
+        )
+    return {str(name): str(value) for name, value in names.items()}
+
+
+def _text(setting: str, data: Mapping[str, Any]) -> str:
+    found = data.get(setting, "")
+    if not isinstance(found, str):
+        raise BadInput(N_("“{name}” must be a text."), field=setting, name=setting)
+    return found
+
+
+def _directory(setting: str, data: Mapping[str, Any]) -> str:
+    found = _text(setting, data)
+    if found and not Path(found).is_absolute():
+        raise BadInput(N_("“{name}” must be an absolute path."), field=setting, name=setting)
+    return found
+
+
+def _tier(found: object) -> Tier:
+    if found not in tuple(Tier):
+        raise BadInput(
+            N_("“{name}” must be one of: {names}."), field="isolation", name="isolation", names=", ".join(Tier)
+        )
+    return Tier(str(found))

@@ -1,0 +1,277 @@
+"""The Slurm engine: our job directories, Slurm's queue, and what is true when the two differ."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from bitgoeul.compute.ports import (
+    Capacity,
+    Ending,
+    EngineRefused,
+    EngineUnavailable,
+    Handle,
+    JobSpec,
+    NodeObservation,
+    Observation,
+    Phase,
+)
+from bitgoeul.engines.local.bury import cut_off, never_started
+from bitgoeul.engines.local.files import try_lock
+from bitgoeul.engines.local.jobdir import JobDir
+from bitgoeul.engines.local.store import JobStore, end_if_never_started
+from bitgoeul.kernel.clock import parse_rfc3339
+
+from .commands import Commands
+from .config import SlurmConfig
+from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
+from .queue import Listed, Stand, in_accounting, in_queue
+from .submit import by_command, name_of, request_of
+
+# One look at the queue serves all jobs of a cycle.
+LISTING_SECONDS = 1.0
+# What a shared file system may need to show a record that was written on another machine.
+GRACE_SECONDS = 5.0
+HEARTBEAT_SECONDS_MAX = 30.0
+ACCOUNTING_SECONDS = 5.0
+NODES_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Listing:
+    """The queue at one moment, by name; a name may stand there twice."""
+
+    at: float
+    by_name: dict[str, list[Listed]] = field(default_factory=dict)
+
+    def of(self, job: JobDir, number: int) -> Listed | None:
+        """The job under its own number and name: a number alone may have been given away."""
+        return next((each for each in self.by_name.get(name_of(job.job_id), ()) if each.number == number), None)
+
+
+class SlurmEngine(JobStore):
+    """Implements Engine, LogReader, OutputReader, Forgetter and NodeReporter of ``bitgoeul.compute.ports``.
+
+    Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it.
+    """
+
+    def __init__(self, home: Path, config: SlurmConfig) -> None:
+        super().__init__(home)
+        self.config, self.commands = config, Commands(config)
+        self._listing: Listing | None = None
+        # Only to be patient, and to ask less: when a job was first seen to be over or missing.
+        self._over_since: dict[str, float] = {}
+        self._asked_at = self._nodes_at = float("-inf")
+        self._nodes_seen: list[Node] = []
+
+    # --- Engine
+
+    def submit(self, spec: JobSpec) -> Handle:
+        """See the port. A crash between our record and Slurm's answer is mended by looking for the job's name."""
+        handle = self._known(spec)
+        first = handle is None
+        if handle is None:
+            asked = request_of(spec, self.jobs / str(spec.job_id), self.config)
+            refuse_what_never_fits(spec, asked, self._nodes(NODES_SECONDS), self.config)
+            handle = self._admit(spec, self._stage(spec))
+        job = JobDir(self.jobs / str(spec.job_id))
+        if not job.has("slurm") and not job.has("exit"):
+            self._hand_over(job, spec, first=first)
+        return handle
+
+    def _hand_over(self, job: JobDir, spec: JobSpec, *, first: bool) -> None:
+        number = None if first else self._find(job)
+        if number is None:
+            try:
+                number = by_command(self.commands, request_of(spec, job.path, self.config))
+            except EngineRefused:
+                shutil.rmtree(job.path, ignore_errors=True)
+                raise
+        job.write("slurm", {"number": number})
+        self._listing = None
+
+    def _find(self, job: JobDir) -> int | None:
+        """The number of a job that may have been handed over before; raises EngineUnavailable when in doubt."""
+        launch = job.read("launch")
+        if launch is not None:
+            return int(launch["number"])
+        name = name_of(job.job_id)
+        found = in_queue(self.commands, name)
+        found += in_accounting(self.commands, job.handle().submitted_at, name=name)
+        return min((each.number for each in found), default=None)
+
+    def poll(self, handles: Sequence[Handle]) -> list[Observation]:
+        """See the port. One question to the queue; jobs that it does not list are looked for in the accounting."""
+        jobs = self._known_jobs(handles)
+        if not jobs:
+            return []
+        numbers = {job: int(record["number"]) for job in jobs if (record := job.read("slurm"))}
+        listing = self._look(fresh_for=numbers)
+        missing = [job for job in numbers if listing.of(job, numbers[job]) is None and not job.has("exit")]
+        elsewhere = self._in_accounting({numbers[job]: job for job in missing})
+        seen = [self._observe(job, listing, numbers.get(job), elsewhere) for job in jobs]
+        return [each for each in seen if each is not None]
+
+    def cancel(self, handles: Sequence[Handle]) -> None:
+        """See the port."""
+        numbers = []
+        for job in self._known_jobs(handles):
+            if job.has("exit"):
+                continue
+            with self._locked():
+                if not job.has("exit") and not job.has("cancel"):
+                    job.write("cancel", {"cause": Ending.CANCELLED})
+            record = job.read("slurm")
+            if record is None:
+                end_if_never_started(job)
+            else:
+                numbers.append(str(record["number"]))
+        if numbers:
+            self._stop(numbers)
+
+    def _stop(self, numbers: Sequence[str]) -> None:
+        try:
+            self.commands.run("scancel", "--quiet", "--me", *numbers)
+        except EngineRefused as error:  # one of them is gone already; the others were asked
+            log.info("scancel: %s", error)
+        self._listing = None
+
+    def capacity(self) -> Capacity:
+        """See the port: of the partitions that jobs are put to, whoever's work runs there."""
+        queue = [each for jobs in self._look().by_name.values() for each in jobs]
+        running = sum(each.stand is Stand.LIVES for each in queue)
+        waiting = sum(each.stand is Stand.WAITS for each in queue)
+        return capacity(once(self._nodes()), self.config, running, waiting)
+
+    # --- NodeReporter
+
+    def nodes(self) -> list[NodeObservation]:
+        """See the port."""
+        return observations(once(self._nodes()), self.config)
+
+    def _nodes(self, seconds_old: float = 0.0) -> list[Node]:
+        """The nodes of our partitions; what they have at all may be some time old, what is free may not."""
+        if time.monotonic() - self._nodes_at >= seconds_old:
+            printed = self.commands.run("sinfo", "-h", "-N", "-O", FORMAT)
+            self._nodes_at, self._nodes_seen = time.monotonic(), ours(read(printed), self.config)
+        return self._nodes_seen
+
+    # --- looking
+
+    def _look(self, fresh_for: dict[JobDir, int] | None = None) -> Listing:
+        """The queue, a second old at most, and as new as the jobs asked about."""
+        known = self._listing
+        if (
+            known is not None
+            and time.monotonic() - known.at < LISTING_SECONDS
+            and all(known.of(job, number) or job.has("exit") for job, number in (fresh_for or {}).items())
+        ):
+            return known
+        listing = Listing(time.monotonic())
+        for each in in_queue(self.commands):
+            listing.by_name.setdefault(each.name, []).append(each)
+        self._listing = listing
+        return listing
+
+    def _in_accounting(self, missing: dict[int, JobDir]) -> dict[JobDir, Listed]:
+        """What the accounting says of jobs that the queue does not list; asked every few seconds at most."""
+        if not missing or time.monotonic() - self._asked_at < ACCOUNTING_SECONDS:
+            return {}
+        self._asked_at = time.monotonic()
+        since = min(job.handle().submitted_at for job in missing.values())
+        try:
+            found = in_accounting(self.commands, since, numbers=missing)
+        except EngineUnavailable as error:  # the queue answers, so the other jobs can be seen
+            log.warning("the accounting cannot be asked: %s", error)
+            return {}
+        return {
+            missing[each.number]: each
+            for each in found
+            if each.number in missing and each.name == name_of(missing[each.number].job_id)
+        }
+
+    def _observe(
+        self, job: JobDir, listing: Listing, number: int | None, elsewhere: dict[JobDir, Listed]
+    ) -> Observation | None:
+        """Where a job stands by both: the wrapper's records, and Slurm's list of what holds its nodes."""
+        if number is None and not job.has("exit"):
+            return None  # not handed over yet: submit is called again
+        known = listing.of(job, number or 0)
+        self._end_doubles(job, listing, number)
+        if job.has("exit"):
+            lives = known is not None and known.stand is Stand.LIVES
+            return Observation(job.job_id, Phase.RUNNING, _started(job)) if lives else job.observe()
+        if known is None:
+            known = elsewhere.get(job)
+        if known is None:
+            return job.observe() if _breathes(job) else None
+        if known.stand is Stand.ENDED:
+            return self._ended(job, known)
+        self._over_since.pop(str(job.job_id), None)
+        return job.observe()
+
+    def _ended(self, job: JobDir, known: Listed) -> Observation:
+        """Slurm says that it is over, the wrapper not how: give its record a moment, then write one."""
+        since = self._over_since.setdefault(str(job.job_id), time.monotonic())
+        start = job.read("start")
+        patience = 0.0 if start is None and known.state == "CANCELLED" else GRACE_SECONDS
+        lock = try_lock(job.lock) if time.monotonic() - since >= patience else None
+        if lock is None:
+            return job.observe()
+        try:
+            if not job.has("exit"):
+                job.write("exit", _exit_record(job, known))
+        finally:
+            os.close(lock)
+        self._over_since.pop(str(job.job_id), None)
+        return job.observe()
+
+    def _end_doubles(self, job: JobDir, listing: Listing, number: int | None) -> None:
+        """A job that was handed over twice by a crash is kept once; the other would refuse to start anyway."""
+        if number is None:
+            return
+        others = [
+            str(each.number)
+            for each in listing.by_name.get(name_of(job.job_id), ())
+            if each.number != number and each.stand is Stand.WAITS
+        ]
+        if others:
+            log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(others))
+            self._stop(others)
+
+
+def _started(job: JobDir) -> datetime | None:
+    end = job.read("exit") or {}
+    return parse_rfc3339(end["started_at"]) if end.get("started_at") else None
+
+
+def _breathes(job: JobDir) -> bool:
+    """Whether the wrapper wrote something lately: then the job runs, whatever Slurm has forgotten."""
+    try:
+        last = (job.path / "heartbeat.json").stat().st_mtime
+    except OSError:
+        return False
+    return time.time() - last < HEARTBEAT_SECONDS_MAX
+
+
+def _exit_record(job: JobDir, known: Listed) -> dict[str, object]:
+    """How a job ended of which only Slurm can say it."""
+    start, asked = job.read("start"), job.read("cancel")
+    ending = Ending(asked["cause"]) if asked else known.ending
+    if start is None:
+        if ending is Ending.CANCELLED:
+            return never_started(ending)
+        return never_started(Ending.NOT_STARTED, f"Slurm: {known.state}")
+    limit = {
+        Ending.TIME_LIMIT: job.spec().limits.wall_seconds,
+        Ending.MEMORY_LIMIT: job.spec().limits.memory_mib,
+    }.get(ending)
+    return cut_off(job, start, ending, {} if limit is None else {"limit": limit})

@@ -1,0 +1,86 @@
+"""What Slurm starts on a node: ``python -m bitgoeul.engines.slurm.start DIRECTORY TIER`` runs one job, once.
+
+A controller that lost its memory may start a job again, and a job handed over twice may be there twice: whoever
+finds the job's lock held, or a start or exit record there, does nothing. The exit status repeats the program's, so
+that Slurm's own record says the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bitgoeul.compute.ports import Ending, JobSpec, Tier
+from bitgoeul.engines.local.files import try_lock
+from bitgoeul.engines.local.isolation import choose
+from bitgoeul.engines.local.isolation.enclosure import Isolation
+from bitgoeul.engines.local.jobdir import JobDir
+from bitgoeul.engines.local.slots import Grant
+from bitgoeul.engines.local.wrapper import WATCHED, Wrapper
+from bitgoeul.kernel.clock import now, rfc3339
+
+# EX_TEMPFAIL of sysexits.h: nothing is wrong with the job, it is only not run twice.
+NOT_TWICE = 75
+FAILED = 1
+# Which variable tells a job its devices, by the first part of Slurm's name of the resource.
+VARIABLES = {"gpu": "CUDA_VISIBLE_DEVICES", "npu": "NPU_VISIBLE_DEVICES"}
+PASSED_ON = (*VARIABLES.values(), "GPU_DEVICE_ORDINAL", "ROCR_VISIBLE_DEVICES")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the job in the directory named by the first argument under the tier named by the second."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
+    os.umask(0o077)
+    job, tier = JobDir(Path(arguments[0])), Tier(arguments[1])
+    number = int(os.environ["SLURM_JOB_ID"])
+    lock = try_lock(job.lock)
+    if lock is None or job.has("start") or job.has("exit"):
+        print(f"Slurm job {number}: {job.job_id} was started before; nothing is run twice.", file=sys.stderr)
+        return NOT_TWICE
+    isolation = Isolation() if tier is Tier.LIMITS else choose.best(job.path.parents[1], tier)
+    grant = granted(job.spec(), os.environ)
+    job.write(
+        "launch",
+        {
+            "grant": grant.to_json(),
+            "launches": 1,
+            "launched_at": rfc3339(now()),
+            "isolation": isolation.to_json(),
+            "number": number,
+        },
+    )
+    node = os.environ.get("SLURMD_NODENAME", "")
+    Wrapper(job, None, {"engine": "slurm", "slurm_job": str(number), "node": node}).run()
+    return status_of(job)
+
+
+def granted(spec: JobSpec, environ: Mapping[str, str]) -> Grant:
+    """What Slurm gave: cores of the node, and devices by the numbers that their variable tells.
+
+    Slurm has chosen the processors; which of the machine's they are does not matter to the charge. Where no
+    variable tells the numbers of a device they are counted from 0.
+    """
+    cores = int(environ.get("SLURM_CPUS_ON_NODE", spec.limits.cores))
+    variables = {name: environ[name] for name in PASSED_ON if environ.get(name)}
+    told = [value.split(",") for value in variables.values()]
+    devices = {}
+    for name, count in spec.devices.items():
+        numbers = next((each for each in told if len(each) == count and all(map(str.isdecimal, each))), None)
+        devices[name] = tuple(map(int, numbers)) if numbers else tuple(range(count))
+    return Grant(tuple(range(cores)), spec.limits.memory_mib, devices, spec.exclusive, False, variables)
+
+
+def status_of(job: JobDir) -> int:
+    """The exit status for Slurm's own record: the program's, and 0 only if the job kept all its promises."""
+    end = job.read("exit") or {}
+    if end.get("ending") == Ending.COMPLETED:
+        return 0
+    code = end.get("exit_code")
+    return code if isinstance(code, int) and 0 < code < 128 else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

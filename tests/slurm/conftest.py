@@ -1,0 +1,43 @@
+"""One real Slurm for the run, from tools/slurm_testbed.py; skipped, with the reason, where it cannot be had."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+ACCOUNT = "conformance"
+
+
+@pytest.fixture(scope="session")
+def testbed() -> Iterator[Any]:
+    """A cluster with an account ``conformance`` that root may use."""
+    sys.path.insert(0, str(TOOLS))
+    try:
+        import slurm_testbed
+        from trouble import Trouble
+    finally:
+        sys.path.remove(str(TOOLS))
+    try:
+        slurm_testbed.need_all()
+    except Trouble as trouble:
+        pytest.skip(f"no Slurm here: {trouble.what}")
+    with slurm_testbed.throwaway() as cluster:
+        cluster.must("sacctmgr", "-i", "add", "account", ACCOUNT)
+        cluster.must("sacctmgr", "-i", "add", "user", "root", f"account={ACCOUNT}")
+        yield cluster
+
+
+@pytest.fixture(scope="class")
+def cluster_config(testbed: Any) -> dict[str, Any]:
+    """Settings of an engine on it; jobs without a device go to a partition of one node."""
+    return {
+        "conf": str(testbed.conf),
+        "account": ACCOUNT,
+        "partitions": {"core": "single", "h100": "gpu", "npu-atom": "npu", "npu-rngd": "npu"},
+        "devices": {"h100": "gpu:h100", "npu-atom": "npu:atom", "npu-rngd": "npu:rngd"},
+    }
