@@ -393,6 +393,51 @@ class NodeReporter(Protocol):
 
 
 @dataclass(frozen=True)
+class AccountWish:
+    """What a cluster's scheduler should let a project do.
+
+    ``amounts`` is what it may use in all, ever: milliseconds of ``core`` and of each device. ``logins`` are the
+    people's names at the cluster; ``open`` is false once nothing new may start.
+    """
+
+    project: str
+    amounts: Mapping[str, int]
+    logins: tuple[str, ...] = ()
+    open: bool = True
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One difference between what should be at the cluster and what is there, and what to do about it.
+
+    ``account`` is empty for what concerns the whole cluster; ``mendable`` is false where only the site can.
+    """
+
+    account: str
+    what: str
+    wanted: str
+    found: str
+    advice: Text
+    mendable: bool = True
+
+
+@runtime_checkable
+class Provisioner(Protocol):
+    """The engine's scheduler keeps accounts and limits of its own."""
+
+    def drift(self, wishes: Sequence[AccountWish]) -> list[Drift]:
+        """What differs from the wishes, changing nothing; ``wishes`` are all there are."""
+        ...
+
+    def mend(self, wishes: Sequence[AccountWish]) -> list[Drift]:
+        """Mend what differs and can be mended; what was mended, and what is left with ``mendable`` false.
+
+        Done again it changes nothing. What the platform did not make is never touched.
+        """
+        ...
+
+
+@dataclass(frozen=True)
 class EnginePlugin:
     """What an entry point of the group ``bitgoeul.engines`` names.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .budgets import budgets
 from .catalogue import ORDERS, centres, entries, entries_to_export, entry, granted_of, resources
 from .example import load_example
 from .finding import find_entries
@@ -24,6 +25,7 @@ from .states import ALLOCATION, AllocationState
 from .types import (
     AllocationNotUsable,
     AllocationView,
+    Budget,
     CatalogueFilter,
     Category,
     CentreView,
@@ -44,6 +46,7 @@ __all__ = [
     "AllocationNotUsable",
     "AllocationState",
     "AllocationView",
+    "Budget",
     "CatalogueFilter",
     "Category",
     "CentreView",
@@ -58,6 +61,7 @@ __all__ = [
     "Way",
     "allocation",
     "allocations",
+    "budgets",
     "centres",
     "define_centre",
     "define_resource",

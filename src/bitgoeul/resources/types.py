@@ -219,6 +219,21 @@ class HoldLine:
 
 
 @dataclass(frozen=True)
+class Budget:
+    """What a project has used of a unit and has left, in ledger amounts; what is held counts as left."""
+
+    project_id: UUID
+    unit: str
+    used: int
+    left: int
+
+    @property
+    def whole(self) -> int:
+        """Everything it may ever have used, as things stand."""
+        return self.used + self.left
+
+
+@dataclass(frozen=True)
 class UseLine:
     """What was used: ``source_key`` is the identity of the record it comes from.
 

@@ -68,13 +68,13 @@ def follow_once(limit: int = 20) -> int:
 
 def hand_over(engine: Engine, cluster: Cluster, limit: int) -> int:
     """Claim queued jobs, and those whose follower died between claim and hand-over, and submit them."""
-    waiting = Job.objects.filter(cluster=cluster, state=JobState.QUEUED).order_by("submitted_at", "pk")
-    claimed = [row for row in waiting[:limit] if _claim(row)]
+    waiting = Job.objects.filter(cluster=cluster, state=JobState.QUEUED).select_related("project")
+    claimed = [row for row in waiting.order_by("submitted_at", "pk")[:limit] if _claim(row)]
     moment = now()
     forsaken = Job.objects.filter(
         cluster=cluster, state=JobState.SUBMITTED, handle__isnull=True, lease_until__lt=moment
-    ).order_by("submitted_at", "pk")
-    claimed += [row for row in forsaken[:limit] if _claim_again(row)]
+    ).select_related("project")
+    claimed += [row for row in forsaken.order_by("submitted_at", "pk")[:limit] if _claim_again(row)]
     for row in claimed:
         _submit(engine, row)
     return len(claimed)
@@ -149,6 +149,7 @@ def spec_of(row: Job) -> JobSpec:
         limits=request.limits,
         devices=request.devices,
         exclusive=request.exclusive,
+        project=row.project.number,
     )
 
 

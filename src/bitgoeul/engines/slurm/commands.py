@@ -28,7 +28,7 @@ REFUSALS = (
     ("node configuration is not available", "cores", N_("No node of the cluster has what the job asks for.")),
     ("CPU count per node", "cores", N_("No node of the cluster has so many cores. Ask for less.")),
     ("Memory specification can not", "memory_mib", N_("No node of the cluster has so much memory. Ask for less.")),
-    ("time limit", "wall_seconds", N_("The job's time is over the limit of the partition. Ask for less.")),
+    ("Requested time limit", "wall_seconds", N_("The job's time is over the partition's limit. Ask for less.")),
     ("MaxWall", "wall_seconds", N_("The job's time is over the limit of the project. Ask for less.")),
     ("GrpTRESMins", "limit", N_("What is left of the project's grant does not reach for this job.")),
     ("accounting/QOS policy", "limit", N_("The job is over a limit of the project at the cluster.")),

@@ -7,12 +7,14 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from bitgoeul.compute.ports import (
+    AccountWish,
     Capacity,
+    Drift,
     Ending,
     EngineRefused,
     EngineUnavailable,
@@ -31,6 +33,7 @@ from bitgoeul.kernel.clock import parse_rfc3339
 from .commands import Commands
 from .config import SlurmConfig
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
+from .provisioning import Step, look, mend, plan
 from .queue import Listed, Stand, in_accounting, in_queue
 from .submit import by_command, name_of, request_of
 
@@ -40,6 +43,8 @@ LISTING_SECONDS = 1.0
 GRACE_SECONDS = 5.0
 HEARTBEAT_SECONDS_MAX = 30.0
 ACCOUNTING_SECONDS = 5.0
+# A controller that has just come back may need that long to list what it kept.
+MISSING_SECONDS = 10.0
 NODES_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
@@ -53,12 +58,16 @@ class Listing:
     by_name: dict[str, list[Listed]] = field(default_factory=dict)
 
     def of(self, job: JobDir, number: int) -> Listed | None:
-        """The job under its own number and name: a number alone may have been given away."""
-        return next((each for each in self.by_name.get(name_of(job.job_id), ()) if each.number == number), None)
+        """The job by its name, and of two of that name the one with its number.
+
+        A number alone may have been given away, and a job that was handed over again has another one.
+        """
+        found = self.by_name.get(name_of(job.job_id), [])
+        return min(found, key=lambda each: (each.number != number, each.stand is Stand.ENDED), default=None)
 
 
 class SlurmEngine(JobStore):
-    """Implements Engine, LogReader, OutputReader, Forgetter and NodeReporter of ``bitgoeul.compute.ports``.
+    """Implements Engine and every ability of ``bitgoeul.compute.ports``.
 
     Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it.
     """
@@ -100,9 +109,9 @@ class SlurmEngine(JobStore):
 
     def _find(self, job: JobDir) -> int | None:
         """The number of a job that may have been handed over before; raises EngineUnavailable when in doubt."""
-        launch = job.read("launch")
-        if launch is not None:
-            return int(launch["number"])
+        number = _number(job)
+        if number is not None:
+            return number
         name = name_of(job.job_id)
         found = in_queue(self.commands, name)
         found += in_accounting(self.commands, job.handle().submitted_at, name=name)
@@ -113,10 +122,10 @@ class SlurmEngine(JobStore):
         jobs = self._known_jobs(handles)
         if not jobs:
             return []
-        numbers = {job: int(record["number"]) for job in jobs if (record := job.read("slurm"))}
+        numbers = {job: number for job in jobs if (number := _number(job)) is not None}
         listing = self._look(fresh_for=numbers)
         missing = [job for job in numbers if listing.of(job, numbers[job]) is None and not job.has("exit")]
-        elsewhere = self._in_accounting({numbers[job]: job for job in missing})
+        elsewhere = self._in_accounting({numbers[job]: job for job in missing if not _breathes(job)})
         seen = [self._observe(job, listing, numbers.get(job), elsewhere) for job in jobs]
         return [each for each in seen if each is not None]
 
@@ -129,11 +138,11 @@ class SlurmEngine(JobStore):
             with self._locked():
                 if not job.has("exit") and not job.has("cancel"):
                     job.write("cancel", {"cause": Ending.CANCELLED})
-            record = job.read("slurm")
-            if record is None:
+            number = _number(job)
+            if number is None:
                 end_if_never_started(job)
             else:
-                numbers.append(str(record["number"]))
+                numbers.append(str(number))
         if numbers:
             self._stop(numbers)
 
@@ -156,6 +165,17 @@ class SlurmEngine(JobStore):
     def nodes(self) -> list[NodeObservation]:
         """See the port."""
         return observations(once(self._nodes()), self.config)
+
+    # --- Provisioner
+
+    def drift(self, wishes: Sequence[AccountWish]) -> list[Drift]:
+        """See the port."""
+        return [_told(step) for step in plan(wishes, look(self.commands), self.config)]
+
+    def mend(self, wishes: Sequence[AccountWish]) -> list[Drift]:
+        """See the port."""
+        steps = plan(wishes, look(self.commands), self.config)
+        return [_told(step) for step in mend(self.commands, steps)]
 
     def _nodes(self, seconds_old: float = 0.0) -> list[Node]:
         """The nodes of our partitions; what they have at all may be some time old, what is free may not."""
@@ -181,8 +201,12 @@ class SlurmEngine(JobStore):
         self._listing = listing
         return listing
 
-    def _in_accounting(self, missing: dict[int, JobDir]) -> dict[JobDir, Listed]:
-        """What the accounting says of jobs that the queue does not list; asked every few seconds at most."""
+    def _in_accounting(self, missing: dict[int, JobDir]) -> dict[JobDir, Listed | None]:
+        """What the accounting says of jobs that the queue does not list; asked every few seconds at most.
+
+        Only ends count: of a job that the controller lost it goes on to say that it runs ("runaway"). None where
+        it was asked and knows no end; a job that it was not asked about is left out.
+        """
         if not missing or time.monotonic() - self._asked_at < ACCOUNTING_SECONDS:
             return {}
         self._asked_at = time.monotonic()
@@ -192,27 +216,28 @@ class SlurmEngine(JobStore):
         except EngineUnavailable as error:  # the queue answers, so the other jobs can be seen
             log.warning("the accounting cannot be asked: %s", error)
             return {}
-        return {
-            missing[each.number]: each
-            for each in found
-            if each.number in missing and each.name == name_of(missing[each.number].job_id)
-        }
+        told: dict[JobDir, Listed | None] = dict.fromkeys(missing.values())
+        for each in found:
+            job = missing.get(each.number)
+            if job is not None and each.name == name_of(job.job_id) and each.stand is Stand.ENDED:
+                told[job] = each
+        return told
 
     def _observe(
-        self, job: JobDir, listing: Listing, number: int | None, elsewhere: dict[JobDir, Listed]
+        self, job: JobDir, listing: Listing, number: int | None, elsewhere: dict[JobDir, Listed | None]
     ) -> Observation | None:
         """Where a job stands by both: the wrapper's records, and Slurm's list of what holds its nodes."""
         if number is None and not job.has("exit"):
             return None  # not handed over yet: submit is called again
         known = listing.of(job, number or 0)
-        self._end_doubles(job, listing, number)
+        if known is not None and known.stand is not Stand.ENDED:
+            self._end_doubles(job, listing, known)
         if job.has("exit"):
             lives = known is not None and known.stand is Stand.LIVES
             return Observation(job.job_id, Phase.RUNNING, _started(job)) if lives else job.observe()
+        known = known or elsewhere.get(job)
         if known is None:
-            known = elsewhere.get(job)
-        if known is None:
-            return job.observe() if _breathes(job) else None
+            return self._unlisted(job, proven=job in elsewhere)
         if known.stand is Stand.ENDED:
             return self._ended(job, known)
         self._over_since.pop(str(job.job_id), None)
@@ -234,18 +259,56 @@ class SlurmEngine(JobStore):
         self._over_since.pop(str(job.job_id), None)
         return job.observe()
 
-    def _end_doubles(self, job: JobDir, listing: Listing, number: int | None) -> None:
+    def _unlisted(self, job: JobDir, *, proven: bool) -> Observation | None:
+        """Neither queue nor accounting knows the job: a controller lost its memory, or has not told yet.
+
+        While its wrapper writes it runs. Once nothing holds its lock any more it has ended if it had started, with
+        what the wrapper last wrote; if it had not, it is handed over again.
+        """
+        if _breathes(job):
+            return job.observe()
+        since = self._over_since.setdefault(str(job.job_id), time.monotonic())
+        if not proven or time.monotonic() - since < MISSING_SECONDS:
+            return None
+        lock = try_lock(job.lock)
+        if lock is None:
+            return job.observe()
+        try:
+            start, asked = job.read("start"), job.read("cancel")
+            if start is not None:
+                job.write("exit", cut_off(job, start, Ending(asked["cause"]) if asked else Ending.ENGINE_LOST))
+            elif asked is not None:
+                job.write("exit", never_started(Ending(asked["cause"])))
+        finally:
+            os.close(lock)
+        self._over_since.pop(str(job.job_id), None)
+        if not job.has("exit"):
+            log.warning("job %s: Slurm lost it before it started; it is handed over again", job.job_id)
+            for name in ("launch.json", "slurm.json"):
+                (job.path / name).unlink(missing_ok=True)
+            self._hand_over(job, job.spec(), first=False)
+        return job.observe()
+
+    def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed) -> None:
         """A job that was handed over twice by a crash is kept once; the other would refuse to start anyway."""
-        if number is None:
-            return
         others = [
             str(each.number)
-            for each in listing.by_name.get(name_of(job.job_id), ())
-            if each.number != number and each.stand is Stand.WAITS
+            for each in listing.by_name[name_of(job.job_id)]
+            if each.number != kept.number and each.stand is Stand.WAITS
         ]
         if others:
             log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(others))
             self._stop(others)
+
+
+def _told(step: Step) -> Drift:
+    return replace(step.drift, mendable=bool(step.command))
+
+
+def _number(job: JobDir) -> int | None:
+    """Slurm's number of a job: of the one that started, if a crash has handed it over twice."""
+    record = job.read("launch") or job.read("slurm")
+    return int(record["number"]) if record else None
 
 
 def _started(job: JobDir) -> datetime | None:

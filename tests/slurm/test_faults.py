@@ -1,0 +1,163 @@
+"""Slurm's daemons die at bad moments: no job runs twice, none is charged for more than it ran, none is lost."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitgoeul.compute.plugins import make_engine
+from bitgoeul.compute.ports import Ending, EngineUnavailable, Handle, JobSpec, Limits, Observation, Phase
+from bitgoeul.engines.slurm.submit import name_of
+from bitgoeul.kernel.ids import new_id
+
+pytestmark = pytest.mark.slow
+
+ROUNDS = 20 if os.environ.get("SOAK") == "1" else 2
+WAIT_SECONDS = 120.0
+# What the wrapper and the scheduler may add to a second of work.
+OVERHEAD_MS = 2_500
+
+
+def spec(seconds: float, trace: Path, **changes: Any) -> JobSpec:
+    """A job that leaves a line in ``trace`` at its start and works for some seconds."""
+    code = f"import time; open({str(trace)!r}, 'a').write('ran\\n'); time.sleep({seconds})"
+    values: dict[str, Any] = {
+        "job_id": new_id(), "name": "fault", "argv": ("python", "-c", code), "env": {}, "inputs": {},
+        "outputs": (), "limits": Limits(1, 256, 60, 16, 16), "devices": {},
+    }  # fmt: skip
+    return JobSpec(**{**values, **changes})
+
+
+@pytest.fixture
+def make(tmp_path: Path, cluster_config: dict[str, Any], testbed: Any) -> Iterator[Callable[[], Any]]:
+    """A new engine over the same home, as a new process of ours would build it."""
+    # Jobs write below it as the user that they run as.
+    config = {**cluster_config, "partitions": {**cluster_config["partitions"], "core": "hpc"}}
+    yield lambda: make_engine("slurm", tmp_path / "engine", config)
+    testbed.resume_nodes()
+
+
+def patiently(act: Callable[[], Any]) -> Any:
+    """Do it again while the cluster cannot be asked, as the follower does."""
+    limit = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return act()
+        except EngineUnavailable:
+            assert time.monotonic() < limit
+            time.sleep(0.2)
+
+
+def ended(engine: Any, handle: Handle, phase: Phase = Phase.ENDED) -> Observation:
+    """Wait for a phase or a later one; a job that is left out is UNKNOWN for now."""
+    limit = time.monotonic() + WAIT_SECONDS
+    while True:
+        seen = patiently(lambda: engine.poll([handle]))
+        if seen and seen[0].phase in (phase, Phase.ENDED):
+            return seen[0]
+        assert time.monotonic() < limit, f"the job is {seen}"
+        time.sleep(0.1)
+
+
+def ran_once(trace: Path) -> bool:
+    return trace.read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_job_that_ends_while_the_controller_is_down_is_charged_what_it_ran(make, testbed, tmp_path, round_):
+    engine, trace = make(), tmp_path / "trace"
+    handle = engine.submit(spec(2, trace))
+    ended(engine, handle, Phase.RUNNING)
+    testbed.kill("slurmctld")
+    with pytest.raises(EngineUnavailable):
+        make().poll([handle])
+    time.sleep(6)
+    testbed.start_slurmctld()
+    seen = ended(make(), handle)
+    assert (seen.ending, ran_once(trace)) == (Ending.COMPLETED, True)
+    (record,) = engine.usage([handle])
+    assert 2_000 <= record.wall_ms <= 2_000 + OVERHEAD_MS, "the outage is not the customer's"
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_controller_that_dies_right_after_a_submit_loses_nothing_and_starts_nothing_twice(
+    make, testbed, tmp_path, round_
+):
+    engine, trace = make(), tmp_path / "trace"
+    wanted = spec(8, trace)
+    handle = engine.submit(wanted)
+    time.sleep(0.3 + round_ % 4 * 0.7)
+    testbed.kill("slurmctld")
+    testbed.start_slurmctld()
+    # Our side does not know either whether its call arrived: it asks for the same job again.
+    (engine.jobs / str(wanted.job_id) / "slurm.json").unlink()
+    engine = make()
+    assert patiently(lambda: engine.submit(wanted)) == handle
+    seen = ended(engine, handle)
+    assert ran_once(trace)
+    assert seen.ending in (Ending.COMPLETED, Ending.ENGINE_LOST, Ending.CANCELLED, Ending.STOPPED), seen
+    (record,) = engine.usage([handle])
+    assert record.wall_ms <= 8_000 + OVERHEAD_MS
+
+
+def test_a_number_that_was_given_away_is_not_taken_for_ours(make, testbed, tmp_path):
+    engine = make()
+    stranger = int(
+        testbed.must(
+            "sbatch", "--parsable", "-A", "conformance", "-J", "stranger", "-o", "/dev/null", "--wrap", "sleep 30"
+        )
+    )
+    wanted = spec(1, tmp_path / "trace")
+    handle = engine.submit(wanted)
+    (engine.jobs / str(wanted.job_id) / "slurm.json").write_text(f'{{"number": {stranger}}}')
+    fresh = make()
+    seen = ended(fresh, handle)
+    assert (seen.ending, ran_once(tmp_path / "trace")) == (Ending.COMPLETED, True)
+    assert f"{stranger}" in testbed.must("squeue", "-h", "-o", "%A"), "the stranger's job goes on"
+    testbed.must("scancel", str(stranger))
+
+
+def test_the_accounting_may_be_down_while_jobs_are_put_in_and_end(make, testbed, tmp_path):
+    engine, trace = make(), tmp_path / "trace"
+    testbed.kill("slurmdbd")
+    handle = engine.submit(spec(1, trace))
+    assert ended(engine, handle).ending is Ending.COMPLETED
+    testbed.start_slurmdbd()
+    assert ran_once(trace)
+
+
+def test_a_node_that_dies_takes_its_job_along_and_the_end_is_named(make, testbed, tmp_path):
+    engine, trace = make(), tmp_path / "trace"
+    wanted = spec(600, trace, limits=Limits(1, 256, 900, 16, 16))
+    handle = engine.submit(wanted)
+    ended(engine, handle, Phase.RUNNING)
+    job = engine.jobs / str(wanted.job_id)
+    time.sleep(1.5)
+    # The supervisor of the job dies with its node, and Slurm says so.
+    testbed.kill_wrapper(str(job))
+    seen = ended(engine, handle)
+    assert seen.ending is Ending.ENGINE_LOST
+    (record,) = engine.usage([handle])
+    assert record.final
+    assert record.wall_ms <= 5_000
+    assert ran_once(trace)
+
+
+def test_a_second_start_of_the_same_job_does_nothing(make, testbed, tmp_path):
+    engine, trace = make(), tmp_path / "trace"
+    wanted = spec(3, trace)
+    handle = engine.submit(wanted)
+    (engine.jobs / str(wanted.job_id) / "slurm.json").unlink()
+    # As if the first call had never arrived, and the queue had not told of it in time.
+    doubled = make()
+    doubled._find = lambda job: None
+    doubled.submit(wanted)
+    seen = ended(make(), handle)
+    names = testbed.must("sacct", "-n", "-X", "-P", f"--name={name_of(wanted.job_id)}", "-o", "JobIDRaw").split()
+    assert len(names) == 2
+    assert (seen.ending, ran_once(trace)) == (Ending.COMPLETED, True)
