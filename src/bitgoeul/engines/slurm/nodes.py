@@ -14,7 +14,7 @@ from .submit import Request
 
 # Columns of sinfo with room enough: it cuts what is longer.
 COLUMNS = ("NodeList:64", "PartitionName:64", "StateLong:32", "CPUsState:32", "Memory:16", "AllocMem:16",
-           "Gres:256", "GresUsed:256", "Reason:200")  # fmt: skip
+           "Gres:256", "GresUsed:256", "Time:32", "Reason:200")  # fmt: skip
 FORMAT = ",".join(COLUMNS)
 WIDTHS = tuple(int(column.split(":")[1]) for column in COLUMNS)
 GRES = re.compile(r"([a-z0-9_]+(?::[a-z0-9_.-]+)?):(\d+)(?:\(|$|,)")
@@ -32,6 +32,7 @@ class Node:
     cores: Slots
     memory_mib: Slots
     gres: Mapping[str, Slots]
+    minutes_max: int | None
     reason: str
 
     @property
@@ -59,7 +60,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _node(cells: Sequence[str]) -> Node:
-    name, partition, state, cores, memory, taken, gres, used, reason = cells
+    name, partition, state, cores, memory, taken, gres, used, time, reason = cells
     _allotted, idle, _other, total = map(int, cores.split("/"))
     there, held = gres_counts(gres), gres_counts(used)
     return Node(
@@ -69,6 +70,7 @@ def _node(cells: Sequence[str]) -> Node:
         cores=Slots(total, idle),
         memory_mib=Slots(int(memory), max(0, int(memory) - int(taken))),
         gres={kind: Slots(count, max(0, count - held.get(kind, 0))) for kind, count in there.items()},
+        minutes_max=minutes(time),
         reason="" if reason == "none" else reason,
     )
 
@@ -79,6 +81,16 @@ def gres_counts(text: str) -> dict[str, int]:
     for kind, count in GRES.findall(text):
         counts[kind] = counts.get(kind, 0) + int(count)
     return counts
+
+
+def minutes(text: str) -> int | None:
+    """Slurm's ``days-hours:minutes:seconds`` in whole minutes; None for no limit."""
+    days, _dash, clock = text.rpartition("-")
+    parts = clock.split(":")
+    if not all(map(str.isdecimal, parts)):
+        return None
+    hours, rest, _seconds = map(int, (["0"] * (3 - len(parts)) + parts))
+    return int(days or 0) * 1_440 + hours * 60 + rest
 
 
 def ours(nodes: Sequence[Node], config: SlurmConfig) -> list[Node]:
@@ -121,6 +133,13 @@ def refuse_what_never_fits(spec: JobSpec, asked: Request, nodes: Sequence[Node],
             for device, (kind, count) in gres.items()
         ),
     ]
+    longest = [node.minutes_max for node in there]
+    if longest and None not in longest and asked.minutes > max(filter(None, longest), default=0):
+        raise EngineRefused(
+            N_("The job's time is over the partition's limit of {limit} minutes. Ask for less."),
+            field="wall_seconds",
+            limit=max(filter(None, longest), default=0),
+        )
     for name, count, largest in wanted:
         if count > largest:
             raise EngineRefused(
