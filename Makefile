@@ -6,7 +6,7 @@ PYTEST := $(PY) -m pytest -q
 UV := UV_SYSTEM_CERTS=1 UV_PYTHON_DOWNLOADS=never .venv/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format lint types imports migrations templates messages test test-postgresql postgres test-all fix lock texts reference bundle bench soak dev
+.PHONY: help setup check format lint types imports migrations templates messages test test-postgresql postgres slurm test-all fix lock texts reference bundle bench soak dev
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test-postgresql: ## The same tests on a PostgreSQL server of their own
 
 postgres: ## A PostgreSQL server in var/postgres until Ctrl-C; says how to use it
 	$(PY) tools/postgres.py run var/postgres
+
+slurm: ## A private Slurm of six pretended nodes until Ctrl-C, as root; says how to use it
+	$(PY) tools/slurm_testbed.py run $(or $(DIR),/var/tmp/bitgoeul-slurm) --install
 
 test-all: ## All tests, on SQLite and on PostgreSQL
 	./test --all

@@ -1,4 +1,4 @@
-"""`./test`: set up with the test tools, then every check. `--all` adds what needs Chromium, and PostgreSQL.
+"""`./test`: set up with the test tools, then every check. `--all` adds Chromium, PostgreSQL and Slurm.
 
 Standard library only.
 """
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 import checks as gates
 import postgres
+import slurm_testbed
 from setup import PYTHON, ROOT, Setup, home_from
 from trouble import Trouble, disk_full, is_disk_full
 
@@ -35,6 +36,8 @@ ONLY_SQLITE = ("tests/scale",)
 SHARED = ("-n", "auto", "--dist", "loadfile")
 # They look at every page as it is drawn, for minutes; which database stands behind it changes nothing of that.
 DRAWN_ONCE = ("tests/browser/test_accessibility.py", "tests/browser/test_keyboard.py")
+# One cluster of eleven daemons is enough for two cores; what the rooms do with its answers is tested on both.
+ONE_CLUSTER = ("tests/slurm",)
 
 
 def browser() -> str | None:
@@ -104,7 +107,11 @@ def on_postgresql(chosen: list[str]) -> Iterator[Callable[[], bool]]:
 
     Yields what waits for its end, prints its output and tells whether it passed. Each suite keeps one core busy.
     """
-    ignored = [] if chosen else [f"--ignore={path}" for path in (*WITHOUT_DATABASE, *ONLY_SQLITE, *DRAWN_ONCE)]
+    ignored = (
+        []
+        if chosen
+        else [f"--ignore={path}" for path in (*WITHOUT_DATABASE, *ONLY_SQLITE, *DRAWN_ONCE, *ONE_CLUSTER)]
+    )
     output = ROOT / "build" / "test-postgresql.txt"
     output.parent.mkdir(exist_ok=True)
     with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
@@ -130,7 +137,7 @@ def suites(*, everything: bool, chosen: list[str]) -> list[str]:
     os.environ.pop(postgres.URL_VARIABLE, None)
     if not everything:
         shared = () if chosen else SHARED
-        held = run("tests on SQLite", pytest("-m", "not browser", *shared, *chosen))
+        held = run("tests on SQLite", pytest("-m", "not browser and not slurm", *shared, *chosen))
         return [] if held else ["tests on SQLite"]
     print("\nThe suite on PostgreSQL runs beside the one on SQLite; its output follows at the end.", flush=True)
     with on_postgresql(chosen) as passed_on_postgresql:
@@ -145,11 +152,12 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
     failed += suites(everything=everything, chosen=chosen)
     print()
     if not everything:
-        print("Left out: the browser tests, and everything on PostgreSQL (./test --all runs them).")
+        print("Left out: the browser tests, Slurm, and everything on PostgreSQL (./test --all runs them).")
     elif not chosen:
         print(f"Left out on PostgreSQL, as they use no database: {', '.join(WITHOUT_DATABASE)}.")
         print(f"Left out on PostgreSQL, as they read SQLite's query plans: {', '.join(ONLY_SQLITE)}.")
         print(f"Left out on PostgreSQL, as they look at drawn pages: {', '.join(DRAWN_ONCE)}.")
+        print(f"Left out on PostgreSQL, as one Slurm is enough: {', '.join(ONE_CLUSTER)}.")
     if failed:
         print(f"Failed: {', '.join(failed)}.")
         return 1
@@ -160,7 +168,9 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
 def main() -> int:
     """Set up, check, answer with an exit status."""
     parser = argparse.ArgumentParser(prog="./test", description=__doc__.splitlines()[0])
-    parser.add_argument("--all", action="store_true", help="also browser and PostgreSQL; installs both as root")
+    parser.add_argument(
+        "--all", action="store_true", help="also browser, PostgreSQL and Slurm; installs them as root"
+    )
     parser.add_argument("chosen", nargs="*", help="only these tests (paths or pytest arguments after --)")
     given = parser.parse_args()
     home = home_from(os.environ)
@@ -171,6 +181,7 @@ def main() -> int:
             install_browser()
             install_postgresql()
             install_isolation()
+            slurm_testbed.install()
         return checks(everything=given.all, chosen=given.chosen)
     except Trouble as trouble:
         print(f"\n{trouble.what}\n{trouble.remedy}", file=sys.stderr)

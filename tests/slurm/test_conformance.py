@@ -10,7 +10,7 @@ from bitgoeul.compute.conformance import EngineConformance
 from bitgoeul.compute.plugins import make_engine
 from bitgoeul.compute.ports import Engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 
 class TestSlurmEngine(EngineConformance):

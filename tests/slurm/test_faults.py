@@ -15,7 +15,7 @@ from bitgoeul.compute.ports import Ending, EngineUnavailable, Handle, JobSpec, L
 from bitgoeul.engines.slurm.submit import name_of
 from bitgoeul.kernel.ids import new_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 ROUNDS = 20 if os.environ.get("SOAK") == "1" else 2
 WAIT_SECONDS = 120.0

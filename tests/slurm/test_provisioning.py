@@ -14,7 +14,7 @@ from bitgoeul.compute.plugins import make_engine
 from bitgoeul.compute.ports import AccountWish, Ending, EngineRefused, JobSpec, Limits, Provisioner
 from bitgoeul.kernel.ids import new_id
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
 MINUTE_MS = 60_000
 USER = "games"  # any user of the system that is neither root nor Slurm's own

@@ -12,6 +12,7 @@ from .operators import grant_role
 from .people import SeenPerson, seen_people
 from .queries import (
     actor_for,
+    emails_of_projects,
     members,
     my_organisations,
     my_projects,
@@ -104,6 +105,7 @@ __all__ = [
     "create_project",
     "create_projects",
     "create_user",
+    "emails_of_projects",
     "example_id",
     "example_people",
     "example_sign_in_open",

@@ -8,26 +8,30 @@ from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
 from .origins import register_origin
-from .ports import Limits
-from .queries import artefacts, job, job_views, jobs, standing
+from .ports import Drift, Limits
+from .queries import artefacts, clusters, job, job_views, jobs, standing
 from .services import (
     PastJob,
     cancel_job,
     define_cluster,
+    drift,
     estimate,
     follow_once,
     import_jobs,
+    provision,
     submit_job,
     write_off_job,
 )
 from .states import MACHINE as JOB
 from .states import JobState
-from .types import ArtefactView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
+from .types import ArtefactView, ClusterView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
 
 __all__ = [
     "JOB",
     "JOB_FINISHED",
     "ArtefactView",
+    "ClusterView",
+    "Drift",
     "JobRequest",
     "JobState",
     "JobView",
@@ -39,7 +43,9 @@ __all__ = [
     "Standing",
     "artefacts",
     "cancel_job",
+    "clusters",
     "define_cluster",
+    "drift",
     "estimate",
     "find_jobs",
     "follow_once",
@@ -48,6 +54,7 @@ __all__ = [
     "job_views",
     "jobs",
     "load_example",
+    "provision",
     "public_storage",
     "public_summary",
     "read_log",

@@ -15,15 +15,22 @@ from bitgoeul.web.facade import Page, page_of
 
 from .models import Cluster, Job, JobArtefact, JobHold
 from .states import LISTED, JobState
-from .types import ArtefactView, JobLine, JobRequest, JobView, Origin, Standing
+from .types import ArtefactView, ClusterView, JobLine, JobRequest, JobView, Origin, Standing
 
 PER_PAGE = 20
+CLUSTERS_MAX = 100
 OVERDUE_LOOKED_AT_MAX = 200
 
 
 def thing_of(job: Job | JobView) -> accounts.Thing:
     """What rights on a job are asked about."""
     return accounts.Thing("job", str(job.id), project_id=job.project_id)
+
+
+def clusters() -> list[ClusterView]:
+    """Every cluster, by code; at most CLUSTERS_MAX."""
+    rows = Cluster.objects.order_by("code")[:CLUSTERS_MAX]
+    return [ClusterView(row.code, row.title, row.engine, row.device_units, row.enabled) for row in rows]
 
 
 def default_cluster() -> Cluster:

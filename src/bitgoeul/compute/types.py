@@ -32,6 +32,17 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class ClusterView:
+    """Where jobs run: its engine, the ledger unit of each device, and whether it takes jobs now."""
+
+    code: str
+    title: str
+    engine: str
+    device_units: Mapping[str, str]
+    enabled: bool
+
+
+@dataclass(frozen=True)
 class JobRequest:
     """What a job should run and may use.
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from .cancelling import cancel_job, write_off_job
 from .following import follow_once
 from .history import PastJob, define_cluster, import_jobs
+from .provisioning import drift, provision
 from .submitting import estimate, submit_job
 
 __all__ = [
     "PastJob",
     "cancel_job",
     "define_cluster",
+    "drift",
     "estimate",
     "follow_once",
     "import_jobs",
+    "provision",
     "submit_job",
     "write_off_job",
 ]

@@ -70,13 +70,19 @@ def define_cluster(
     config: Mapping[str, Any],
     device_units: Mapping[str, str],
     enabled: bool,
+    replace: bool = False,
 ) -> Mapping[str, Any]:
-    """Describe a cluster; one that is there stays as it is. Returns the settings it has."""
+    """Describe a cluster; one that is there stays as it is unless ``replace``. Returns the settings it has."""
     if not actor.is_system:
         raise BadInput(N_("Clusters are described by data."))
     values = {"title": title, "engine": engine, "config": config, "device_units": device_units, "enabled": enabled}
     row, made = Cluster.objects.get_or_create(pk=code, defaults=values)
-    if made:
+    changed = replace and any(getattr(row, name) != value for name, value in values.items())
+    if changed:
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.save()
+    if made or changed:
         audit.record(
             verb="compute.define_cluster", subject_kind="cluster", subject_id=code, actor=actor.id, after=values
         )

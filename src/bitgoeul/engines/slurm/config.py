@@ -29,7 +29,8 @@ class SlurmConfig:
     (empty: where Slurm looks itself). ``directory`` is shared by platform and nodes and holds the jobs; ``python``
     is an interpreter with this package, also on the nodes. ``partitions`` names the partition for each device, and
     for ``core``, where jobs without a device go. ``devices`` maps a device to Slurm's resource, as ``npu-atom`` to
-    ``npu:atom``. Jobs go to ``account`` if it is set, else to the account of their project.
+    ``npu:atom``. Jobs go to ``account`` if it is set, else to the account of their project. ``login`` is the
+    platform's own name at the cluster, and ``logins`` gives the name of each person who has one by e-mail.
     """
 
     partitions: Mapping[str, str]
@@ -40,6 +41,8 @@ class SlurmConfig:
     python: str = sys.executable
     account: str = ""
     isolation: Tier = Tier.LIMITS
+    login: str = ""
+    logins: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> SlurmConfig:
@@ -70,6 +73,8 @@ class SlurmConfig:
             python=_text("python", data) or sys.executable,
             account=_text("account", data),
             isolation=_tier(data.get("isolation", Tier.LIMITS)),
+            login=_text("login", data),
+            logins=_names("logins", data.get("logins", {}), NAME),
         )
 
     def account_of(self, project: str) -> str:
@@ -89,9 +94,7 @@ def account_name(project: str) -> str:
 def _names(setting: str, found: object, form: re.Pattern[str]) -> dict[str, str]:
     names = dict(found) if isinstance(found, Mapping) else None
     if names is None or not all(isinstance(each, str) and form.fullmatch(each) for each in names.values()):
-        raise BadInput(
-            N_("“{name}” must map names of devices to names that Slurm knows."), field=setting, name=setting
-        )
+        raise BadInput(N_("“{name}” must map names to names that Slurm knows."), field=setting, name=setting)
     return {str(name): str(value) for name, value in names.items()}
 
 
