@@ -25,3 +25,12 @@ class TestSlurmEngine(EngineConformance):
 
     def make_engine(self) -> Engine:
         return make_engine("slurm", self.home / "engine", self.config)
+
+
+class TestSlurmEngineByRest(TestSlurmEngine):
+    """The same with jobs handed over by slurmrestd."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def _rest(cls, _config: None, testbed: Any) -> None:
+        cls.config = {**cls.config, "rest": {"url": testbed.rest_url, "version": "v0.0.38", "user": "root"}}

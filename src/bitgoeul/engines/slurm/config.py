@@ -22,6 +22,27 @@ WRAPPER_MIB = 96
 
 
 @dataclass(frozen=True)
+class RestConfig:
+    """Where slurmrestd answers, in which of its versions, as whom; ``token_file`` empty: scontrol makes tokens."""
+
+    url: str
+    version: str
+    user: str
+    token_file: str = ""
+
+    @classmethod
+    def read(cls, data: object) -> RestConfig | None:
+        """Check the setting; None where there is none. Raises BadInput."""
+        if data is None:
+            return None
+        known = set(cls.__dataclass_fields__)
+        texts = isinstance(data, Mapping) and all(isinstance(each, str) for each in data.values())
+        if not (isinstance(data, Mapping) and texts and {"url", "version", "user"} <= set(data) <= known):
+            raise BadInput(N_("“rest” must say url, version and user, and may name a token_file."), field="rest")
+        return cls(**{str(name): str(value) for name, value in data.items()})
+
+
+@dataclass(frozen=True)
 class SlurmConfig:
     """Where Slurm is and how jobs are put to it.
 
@@ -30,7 +51,8 @@ class SlurmConfig:
     is an interpreter with this package, also on the nodes. ``partitions`` names the partition for each device, and
     for ``core``, where jobs without a device go. ``devices`` maps a device to Slurm's resource, as ``npu-atom`` to
     ``npu:atom``. Jobs go to ``account`` if it is set, else to the account of their project. ``login`` is the
-    platform's own name at the cluster, and ``logins`` gives the name of each person who has one by e-mail.
+    platform's own name at the cluster, and ``logins`` gives the name of each person who has one by e-mail. With
+    ``rest`` jobs are handed over by slurmrestd instead of sbatch.
     """
 
     partitions: Mapping[str, str]
@@ -43,6 +65,7 @@ class SlurmConfig:
     isolation: Tier = Tier.LIMITS
     login: str = ""
     logins: Mapping[str, str] = field(default_factory=dict)
+    rest: RestConfig | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> SlurmConfig:
@@ -74,6 +97,7 @@ class SlurmConfig:
             account=_text("account", data),
             isolation=_tier(data.get("isolation", Tier.LIMITS)),
             login=_text("login", data),
+            rest=RestConfig.read(data.get("rest")),
             logins=_names("logins", data.get("logins", {}), NAME),
         )
 

@@ -35,7 +35,8 @@ from .config import SlurmConfig
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
 from .provisioning import Step, look, mend, plan
 from .queue import Listed, Stand, in_accounting, in_queue
-from .submit import by_command, name_of, request_of
+from .rest import Rest
+from .submit import Request, by_command, name_of, request_of
 
 # One look at the queue serves all jobs of a cycle.
 LISTING_SECONDS = 1.0
@@ -75,6 +76,7 @@ class SlurmEngine(JobStore):
     def __init__(self, home: Path, config: SlurmConfig) -> None:
         super().__init__(home)
         self.config, self.commands = config, Commands(config)
+        self.rest = Rest(config.rest, self.commands) if config.rest else None
         self._listing: Listing | None = None
         # Only to be patient, and to ask less: when a job was first seen to be over or missing.
         self._over_since: dict[str, float] = {}
@@ -100,12 +102,15 @@ class SlurmEngine(JobStore):
         number = None if first else self._find(job)
         if number is None:
             try:
-                number = by_command(self.commands, request_of(spec, job.path, self.config))
+                number = self._put(request_of(spec, job.path, self.config))
             except EngineRefused:
                 shutil.rmtree(job.path, ignore_errors=True)
                 raise
         job.write("slurm", {"number": number})
         self._listing = None
+
+    def _put(self, asked: Request) -> int:
+        return self.rest.submit(asked) if self.rest else by_command(self.commands, asked)
 
     def _find(self, job: JobDir) -> int | None:
         """The number of a job that may have been handed over before; raises EngineUnavailable when in doubt."""
