@@ -14,7 +14,7 @@ import click
 
 from bitgoeul.kernel.errors import DomainError
 
-from . import evidence, looking, operator, safekeeping, user
+from . import evidence, looking, operator, safekeeping, usage, user
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,8 +23,9 @@ def cli() -> None:
     """Run a public AI cluster: allocations, jobs, trials, evidence and public figures."""
 
 
-for command in (*operator.COMMANDS, *safekeeping.COMMANDS, *user.COMMANDS, *looking.COMMANDS, *evidence.COMMANDS):
-    cli.add_command(command)
+for room in (operator, safekeeping, user, looking, evidence, usage):
+    for command in room.COMMANDS:
+        cli.add_command(command)
 
 
 def main() -> None:
