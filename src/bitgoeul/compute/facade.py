@@ -7,16 +7,21 @@ from .example import load_example
 from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
+from .metering_reports import MonthUse, month_use
 from .origins import register_origin
 from .ports import Limits
 from .queries import artefacts, job, job_views, jobs, standing
 from .services import (
+    Ingested,
     PastJob,
     cancel_job,
+    close_month,
     define_cluster,
     estimate,
     follow_once,
     import_jobs,
+    ingest,
+    refund,
     submit_job,
     write_off_job,
 )
@@ -28,29 +33,35 @@ __all__ = [
     "JOB",
     "JOB_FINISHED",
     "ArtefactView",
+    "Ingested",
     "JobRequest",
     "JobState",
     "JobView",
     "Limits",
     "LogChunk",
+    "MonthUse",
     "NotEnoughLeft",
     "Origin",
     "PastJob",
     "Standing",
     "artefacts",
     "cancel_job",
+    "close_month",
     "define_cluster",
     "estimate",
     "find_jobs",
     "follow_once",
     "import_jobs",
+    "ingest",
     "job",
     "job_views",
     "jobs",
     "load_example",
+    "month_use",
     "public_storage",
     "public_summary",
     "read_log",
+    "refund",
     "register_origin",
     "standing",
     "submit_job",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
 
+from bitgoeul.accounts.facade import Actor
+from bitgoeul.compute import facade as compute
+from bitgoeul.compute.metering import SITE_ZONE, Borders, LeftOut, Reader, Tally
+from bitgoeul.compute.models import DayUse, MeteredRecord
+from bitgoeul.compute.services.metering import record_of
 from bitgoeul.site.cli import cli
 
 TRACES = Path(__file__).resolve().parents[4] / "shared" / "data" / "traces"
@@ -46,6 +53,45 @@ def test_eight_metrics_agree_in_every_expected_cell(told):
     assert len(cells) == 8 * {"day": 11, "month": 2}[period]
     off = [row for row in cells if abs(ours[NAMES[row["metric"]], row["start"]] - float(row["value"])) > 0.0001]
     assert off == []
+
+
+@pytest.mark.django_db
+def test_the_books_say_the_same_through_the_real_ingest_twice_over():
+    system, utc, seoul = Actor.system("test"), ZoneInfo("UTC"), ZoneInfo(SITE_ZONE)
+
+    def records():
+        with gzip.open(LOG, "rt", encoding="utf-8") as source:
+            yield from Reader(cluster="phillips", source_zone=utc).records(source)
+
+    first = compute.ingest(actor=system, cluster="phillips", records=records())
+    assert (first.new, first.left_out) == (4046, {LeftOut.UNKNOWN_ACCOUNT: 4046})
+    kept = set(DayUse.objects.values_list("day", "resource", "amount"))
+    again = compute.ingest(actor=system, cluster="phillips", records=records())
+    assert (again.new, again.changed, again.unchanged) == (0, 0, 4046)
+    assert set(DayUse.objects.values_list("day", "resource", "amount")) == kept
+
+    tallies = [Tally(Borders(zone, kind)) for zone, kind in ((utc, "day"), (utc, "month"), (seoul, "day"))]
+    for row in MeteredRecord.objects.all():
+        for tally in tallies:
+            tally.add(record_of(row))
+    ours = {
+        (figure.metric, figure.period): float(figure.text) for tally in tallies[:2] for figure in tally.figures()
+    }
+    with EXPECTED.open(encoding="utf-8") as source:
+        cells = [row for row in csv.DictReader(source) if row["metric"] in NAMES]
+    assert len(cells) == 8 * 13
+    assert [
+        row for row in cells if abs(ours[NAMES[row["metric"]], row["start"]] - float(row["value"])) > 0.0001
+    ] == []
+    names = {
+        **{f"{name}_hours": name for name in ("cpu", "gpu", "node", "wall", "wait")},
+        **{f"jobs_{name}": name for name in ("started", "ended", "submitted")},
+    }
+    assert {(day.isoformat(), resource, amount) for day, resource, amount in kept if resource != "memory"} == {
+        (each.period, names[each.metric], each.value)
+        for each in tallies[2].figures()
+        if each.value and each.metric in names
+    }
 
 
 def test_submissions_are_counted_where_the_source_drops_those_that_ran_in_another_period(told):

@@ -9,17 +9,21 @@ from __future__ import annotations
 from .left_out import REMEDIES, LeftOut
 from .metrics import METRICS, Tally, hours
 from .periods import SITE_ZONE, Borders, Period, PeriodKind, share, zone
+from .policy import PERMILLE, account_name, charged, next_month, own_job, policy, project_number, units
+from .rollups import Parts, contributions, used
 from .sacct import XDMOD_ORDER, Reader, Record
 from .states import RecordState
 from .tres import Tres, memory_mib, parse_tres
 
 __all__ = [
     "METRICS",
+    "PERMILLE",
     "REMEDIES",
     "SITE_ZONE",
     "XDMOD_ORDER",
     "Borders",
     "LeftOut",
+    "Parts",
     "Period",
     "PeriodKind",
     "Reader",
@@ -27,9 +31,18 @@ __all__ = [
     "RecordState",
     "Tally",
     "Tres",
+    "account_name",
+    "charged",
+    "contributions",
     "hours",
     "memory_mib",
+    "next_month",
+    "own_job",
     "parse_tres",
+    "policy",
+    "project_number",
     "share",
+    "units",
+    "used",
     "zone",
 ]

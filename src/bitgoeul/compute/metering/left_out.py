@@ -36,9 +36,11 @@ class LeftOut(StrEnum):
     OWN_JOB = "own_job"
     """A job that this platform submitted: its follower has charged it."""
     UNKNOWN_ACCOUNT = "unknown_account"
-    """No project has the record's account."""
+    """No project has the record's account: metered under no project, charged to nobody."""
     NO_ALLOCATION = "no_allocation"
-    """The project has no allocation of a resource that the record used, so nothing of the record is charged."""
+    """The project has no allocation of a resource that the record used: that part is metered and not charged."""
+    NO_UNIT = "no_unit"
+    """It held a device that no unit is kept for: that part is metered and not charged."""
 
 
 REMEDIES: Mapping[LeftOut, str] = {
@@ -52,5 +54,6 @@ REMEDIES: Mapping[LeftOut, str] = {
     LeftOut.OTHER_CLUSTER: "Cluster: export one cluster at a time (sacct -M NAME)",
     LeftOut.UNKNOWN_ACCOUNT: "Account: name it bg-PROJECT-NUMBER, or the number alone",
     LeftOut.NO_ALLOCATION: "grant the project what it used and read again",
+    LeftOut.NO_UNIT: "AllocTRES: name the type of each device, or keep a unit for it (units.json)",
 }
 """What to do about a reason that somebody can do something about; the other reasons are as they should be."""

@@ -60,6 +60,10 @@ class Borders:
         index = self._index(moment)
         return Period(self._names[index], self._starts[index], self._starts[index + 1])
 
+    def start_of(self, name: str) -> int:
+        """When the period of that name begins."""
+        return self._midnight(date.fromisoformat(name if self.kind == "day" else f"{name}-01"))
+
     def name_at(self, moment: int) -> str:
         """The name of the period that holds a moment."""
         index = self._index(moment)  # first: it may make new names

@@ -5,15 +5,20 @@ from __future__ import annotations
 from .cancelling import cancel_job, write_off_job
 from .following import follow_once
 from .history import PastJob, define_cluster, import_jobs
+from .metering import Ingested, close_month, ingest, refund
 from .submitting import estimate, submit_job
 
 __all__ = [
+    "Ingested",
     "PastJob",
     "cancel_job",
+    "close_month",
     "define_cluster",
     "estimate",
     "follow_once",
     "import_jobs",
+    "ingest",
+    "refund",
     "submit_job",
     "write_off_job",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .django_side import use_django_patiently
+from .operator import refuse_other_schema
 from .output import Out, bad_input, json_option
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 GZIP = b"\x1f\x8b"
 METRIC_WIDTH = 15
+CODE = re.compile(r"[A-Za-z0-9_-]{1,40}", re.ASCII)
 
 
 @click.group()
@@ -46,17 +50,73 @@ def ingest(
     # Pure modules only: who holds an export need not hold the installation.
     from bitgoeul.compute.metering import Borders, LeftOut, Reader, Tally, zone
 
-    borders = Borders(zone(zone_name, "--zone"), by)
-    reader = Reader(cluster=cluster, source_zone=zone(source_zone, "--source-zone"))
+    reader = Reader(
+        cluster=cluster, source_zone=zone(source_zone, "--source-zone"), needs=() if dry_run else ("Account",)
+    )
+    tally = Tally(Borders(zone(zone_name, "--zone"), by))
     if not dry_run:
-        raise bad_input("Only --dry-run so far.")
-    tally = Tally(borders)
+        return _into_the_books(file, cluster, reader, zone_name, Out(as_json))
     with opened(file) as lines:
         for record in reader.records(lines):
             if not tally.add(record):
                 reader.leave_out(LeftOut.REPEATED)
     _refuse_what_is_no_export(file, reader, tally)
-    (_print_json if as_json else _print_table)(tally, by, reader)
+    return (_print_json if as_json else _print_table)(tally, by, reader)
+
+
+def _into_the_books(file: Path, cluster: str, reader: Reader, zone_name: str, out: Out) -> None:
+    """Take the records in and say what became of them."""
+    from bitgoeul.compute.metering import SITE_ZONE
+
+    if zone_name != SITE_ZONE:
+        raise bad_input(f"--zone: the books are cut in {SITE_ZONE}. Leave it out, or look with --dry-run")
+    if not CODE.fullmatch(cluster):
+        raise bad_input("--cluster: give a name of 1 to 40 letters, digits, hyphens and underscores")
+    use_django_patiently()
+    from bitgoeul.accounts.facade import Actor
+    from bitgoeul.compute import facade as compute
+
+    refuse_other_schema("Nothing was read: the code")
+    with opened(file) as lines:
+        done = compute.ingest(actor=Actor.system("usage"), cluster=cluster, records=reader.records(lines))
+    left_out = reader.left_out + done.left_out
+    row = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged, "entries": done.entries}
+    out.row(
+        {**row, "left_out": {str(reason): count for reason, count in sorted(left_out.items())}},
+        f"{cluster}: {done.new} new, {done.changed} changed, {done.unchanged} as before; {done.entries} entries",
+    )
+    if not out.as_json:
+        print_left_out(out, left_out, reader.first_lines)
+
+
+@usage.command("close-month")
+@click.argument("month", metavar="YYYY-MM")
+@json_option
+def close_month(month: str, as_json: bool) -> None:
+    """Close a month: its sums stay as they are, and what is read later enters the next open month."""
+    use_django_patiently()
+    from bitgoeul.accounts.facade import Actor
+    from bitgoeul.compute import facade as compute
+
+    refuse_other_schema("Nothing was closed: the code")
+    compute.close_month(actor=Actor.system("usage"), month=month)
+    Out(as_json).row({"month": month, "closed": True}, f"{month} is closed.")
+
+
+@usage.command("month")
+@click.argument("month", metavar="YYYY-MM")
+@json_option
+def month_use(month: str, as_json: bool) -> None:
+    """What each project used in a month, by resource; whole thousandths of a second, from the sums by day."""
+    use_django_patiently()
+    from bitgoeul.compute import facade as compute
+
+    out = Out(as_json)
+    for line in compute.month_use(month=month):
+        out.row(
+            line.to_json(),
+            f"{line.number or '-':<18}  {line.resource:<12}  {line.amount:>20}  charged {line.charged}",
+        )
 
 
 @contextmanager
