@@ -29,11 +29,15 @@ class MeteredRecord(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)
-    cluster = models.ForeignKey("compute.MeteredCluster", on_delete=models.PROTECT, related_name="+")
+    cluster = models.ForeignKey(
+        "compute.MeteredCluster", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     raw_id = models.CharField(max_length=40)
     job_id = models.CharField(max_length=80)
     account = models.CharField(max_length=120, blank=True)
-    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, null=True, related_name="+")
+    project = models.ForeignKey(
+        "accounts.Project", on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
     state = models.CharField(max_length=16)
     submit = models.BigIntegerField()
     start = models.BigIntegerField()

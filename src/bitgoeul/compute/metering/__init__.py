@@ -10,7 +10,8 @@ from .left_out import REMEDIES, LeftOut
 from .metrics import METRICS, Tally, hours
 from .periods import SITE_ZONE, Borders, Period, PeriodKind, share, zone
 from .policy import PERMILLE, account_name, charged, next_month, own_job, policy, project_number, units
-from .rollups import Parts, contributions, used
+from .rollups import Sums, used
+from .rollups import add as add_to_days
 from .sacct import XDMOD_ORDER, Reader, Record
 from .states import RecordState
 from .tres import Tres, memory_mib, parse_tres
@@ -23,17 +24,17 @@ __all__ = [
     "XDMOD_ORDER",
     "Borders",
     "LeftOut",
-    "Parts",
     "Period",
     "PeriodKind",
     "Reader",
     "Record",
     "RecordState",
+    "Sums",
     "Tally",
     "Tres",
     "account_name",
+    "add_to_days",
     "charged",
-    "contributions",
     "hours",
     "memory_mib",
     "next_month",

@@ -94,6 +94,9 @@ class Borders:
         """
         if end <= start:
             return [(self.name_at(start), amount)] if amount else []
+        index = self._index(start)
+        if end <= self._starts[index + 1]:
+            return [(self._names[index], amount)]
         parts, done, passed = [], 0, 0
         for name, seconds in self.split(start, end):
             passed += seconds

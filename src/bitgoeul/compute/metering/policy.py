@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,7 @@ def account_name(number: str) -> str:
     return PREFIX + number.lower()
 
 
+@lru_cache(maxsize=4096)
 def project_number(account: str) -> str:
     """The number, in lower case, of the project that an account may belong to; the bare number does too."""
     return account.lower().removeprefix(PREFIX)

@@ -13,8 +13,8 @@ from .policy import units
 from .sacct import Record
 from .tres import MILLI
 
-Parts = dict[tuple[str, str], tuple[int, int]]
-"""(day, resource) → (amount used, amount charged to the project)."""
+Sums = dict[str, dict[str, list[int]]]
+"""Day → resource → [amount used, amount charged to the project]."""
 
 
 def rates(record: Record) -> dict[str, int]:
@@ -34,22 +34,35 @@ def used(record: Record) -> dict[str, int]:
     return found
 
 
-def contributions(record: Record, days: Borders, charges: Mapping[str, int]) -> Parts:
-    """What the record adds to each day; ``charges`` is what its project pays in all, by resource."""
-    parts: Parts = {}
+def add(sums: Sums, record: Record, days: Borders, charges: Mapping[str, int], sign: int = 1) -> None:
+    """Add the record to the days that it touches, or take it back with ``sign`` -1.
+
+    ``charges`` is what its project pays in all, by resource.
+    """
     held = rates(record)
     for day, seconds in days.split_amount(record.start, record.end, record.elapsed):
+        cells = sums.get(day)
+        if cells is None:
+            cells = sums[day] = {}
+        signed = sign * seconds
         for resource, rate in held.items():
-            if rate and seconds:
-                parts[day, resource] = (rate * seconds, 0)
+            _put(cells, resource, rate * signed, 0)
     for resource, amount in charges.items():
         for day, part in days.split_amount(record.start, record.end, amount):
-            parts[day, resource] = (parts.get((day, resource), (0, 0))[0], part)
-    first = days.name_at(record.start)
-    if wait := MILLI * max(0, record.start - record.submit):
-        parts[first, "wait"] = (wait, 0)
-    parts[first, "started"] = (1, 0)
-    parts[days.name_at(record.submit), "submitted"] = (1, 0)
+            _put(sums.setdefault(day, {}), resource, 0, sign * part)
+    start = days.name_at(record.start)
+    first = sums.setdefault(start, {})
+    _put(first, "wait", sign * MILLI * max(0, record.start - record.submit), 0)
+    _put(first, "started", sign, 0)
+    _put(sums.setdefault(days.name_at(record.submit), {}), "submitted", sign, 0)
     if record.final:
-        parts[days.name_at(record.end), "ended"] = (1, 0)
-    return parts
+        _put(sums.setdefault(days.name_at(record.end), {}), "ended", sign, 0)
+
+
+def _put(cells: dict[str, list[int]], resource: str, amount: int, charged: int) -> None:
+    pair = cells.get(resource)
+    if pair is None:
+        cells[resource] = [amount, charged]
+    else:
+        pair[0] += amount
+        pair[1] += charged

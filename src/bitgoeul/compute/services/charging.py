@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -45,13 +44,15 @@ class Books:
 
     closed: frozenset[str]
     sources: Mapping[UUID, Sequence[Source]]
+    ids: Mapping[str, UUID]
 
     @classmethod
     def of(cls, project_ids: Iterable[UUID]) -> Books:
         """The books of some projects, as they stand now."""
         closed = frozenset(ClosedMonth.objects.values_list("month", flat=True))
         found = resources.allocations(project_ids=project_ids)
-        return cls(closed, {project: [_source(view) for view in views] for project, views in found.items()})
+        sources = {project: [_source(view) for view in views] for project, views in found.items()}
+        return cls(closed, sources, {view.id.hex: view.id for views in found.values() for view in views})
 
     def open_month(self, month: str) -> str:
         """The month itself, or the next one that is open."""
@@ -86,22 +87,34 @@ def _distance(source: Source, start: int) -> tuple[int, bool, int, str]:
     return away, not source.active, source.until, source.allocation
 
 
-@dataclass
 class Reading:
     """A record as read now, whose it is, and what the same record charged before."""
 
-    record: Record
-    project_id: UUID | None
-    refunded_permille: int = 0
-    before: Sequence[Charge] = ()
-    before_project: UUID | None = None
-    missing: set[LeftOut] = field(default_factory=set)
-    charges: list[Charge] = field(default_factory=list)
+    __slots__ = (
+        "before",
+        "before_project",
+        "charges",
+        "kept",
+        "missing",
+        "project_id",
+        "record",
+        "refunded_permille",
+    )
 
-    @cached_property
-    def _kept(self) -> Mapping[tuple[str, str], Charge]:
-        same = self.project_id == self.before_project
-        return {(charge.resource, charge.month): charge for charge in self.before} if same else {}
+    def __init__(
+        self,
+        record: Record,
+        project_id: UUID | None,
+        refunded_permille: int = 0,
+        before: Sequence[Charge] = (),
+        before_project: UUID | None = None,
+    ) -> None:
+        self.record, self.project_id, self.refunded_permille = record, project_id, refunded_permille
+        self.before, self.before_project = before, before_project
+        self.missing: set[LeftOut] = set()
+        self.charges: list[Charge] = []
+        same = before if project_id == before_project else ()
+        self.kept = {(charge.resource, charge.month): charge for charge in same}
 
     def work_out(self, books: Books) -> None:
         """Fill ``charges``, and ``missing`` with why a part of the record is charged to nobody."""
@@ -111,9 +124,10 @@ class Reading:
             self.missing.add(LeftOut.NO_UNIT)
         if self.project_id is not None:
             self.charges = list(self._charges(self.project_id, books))
-        found = {(charge.resource, charge.month) for charge in self.charges}
-        # What is charged no more stays as nothing, so that its allocation is remembered.
-        self.charges += [each._replace(amount=0) for key, each in self._kept.items() if key not in found]
+        if self.kept:
+            found = {(charge.resource, charge.month) for charge in self.charges}
+            # What is charged no more stays as nothing, so that its allocation is remembered.
+            self.charges += [each._replace(amount=0) for key, each in self.kept.items() if key not in found]
 
     def _charges(self, project_id: UUID, books: Books) -> Iterator[Charge]:
         record, first = self.record, record_month(self.record)
@@ -121,17 +135,13 @@ class Reading:
         for resource, amount in metering.used(record).items():
             pays = metering.charged(amount, permille, self.refunded_permille)
             for month, part in MONTHS.split_amount(record.start, record.end, pays):
-                kept = self._kept.get((resource, month))
+                kept = self.kept.get((resource, month))
                 start = record.start if month == first else MONTHS.start_of(month)
                 source = kept.allocation if kept else books.source(project_id, resource, start)
                 if source is None:
                     self.missing.add(LeftOut.NO_ALLOCATION)
                 elif part or kept:
                     yield Charge(resource, month, source, part)
-
-    def totals(self) -> dict[str, int]:
-        """What the project pays in all, by resource."""
-        return totals(self.charges)
 
     def lines(self, books: Books) -> Iterator[resources.UseLine]:
         """The uses to settle: new ones, those whose amount changed, and those that moved to another project."""
@@ -140,28 +150,33 @@ class Reading:
                 if charge.amount:
                     yield self._line(charge._replace(amount=0), self.before_project, books)
         for charge in self.charges:
-            kept = self._kept.get((charge.resource, charge.month))
+            kept = self.kept.get((charge.resource, charge.month))
             if charge.amount != (kept.amount if kept else 0):
                 yield self._line(charge, self.project_id, books)
 
     def _line(self, charge: Charge, project_id: UUID | None, books: Books) -> resources.UseLine:
         record, month = self.record, charge.month
         start, end = record.start, record.end
-        detail: dict[str, object] = {"job": record.job_id, "state": str(record.state)}
-        if month != record_month(record) or MONTHS.name_at(end) != month:
+        detail: dict[str, object] = {"job": record.job_id, "state": record.state.value}
+        if not charge_is_whole(record, month):
             first = MONTHS.start_of(month)
             start, end = max(start, first), max(first, min(end, MONTHS.start_of(metering.next_month(month)) - 1))
         if (booked := books.open_month(month)) != month:
             detail |= {"late_for": month, "ended_at": rfc3339(moment(end))}
             end = max(end, MONTHS.start_of(booked))
         return resources.UseLine(
-            allocation_id=UUID(hex=charge.allocation),
+            allocation_id=books.ids.get(charge.allocation) or UUID(hex=charge.allocation),
             amount=charge.amount,
             source_key=source_key(record, charge, project_id),
             started_at=moment(min(start, end)),
             ended_at=moment(end),
             detail=detail,
         )
+
+
+def charge_is_whole(record: Record, month: str) -> bool:
+    """Whether the record starts and ends in that month."""
+    return MONTHS.name_at(record.start) == MONTHS.name_at(record.end) == month
 
 
 def record_month(record: Record) -> str:

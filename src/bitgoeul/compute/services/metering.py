@@ -6,9 +6,11 @@ running record accrues and is replaced. Batches of one cluster follow each other
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from uuid import UUID
@@ -42,7 +44,6 @@ ADD = (
     " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET"
     " amount = compute_dayuse.amount + excluded.amount, charged = compute_dayuse.charged + excluded.charged"
 )
-Sums = dict[tuple[str, UUID | None, str], list[int]]
 
 
 @dataclass
@@ -163,7 +164,7 @@ def _book(
     """Charge what is new or changed, add to the days, keep the rows, and record it as one event."""
     books = Books.of({reading.project_id for _pk, _digest, reading, _row in readings if reading.project_id})
     lines: list[resources.UseLine] = []
-    sums: Sums = {}
+    sums: dict[str, metering.Sums] = {}
     fresh: list[tuple[str | int | bool | None, ...]] = []
     changed: list[MeteredRecord] = []
     for pk, digest, reading, row in readings:
@@ -176,10 +177,10 @@ def _book(
             done.unchanged += 1
             continue
         else:
-            _add(sums, books, record_of(row), row.project_id, totals(reading.before), -1)
+            _add(sums, record_of(row), row.project_id, totals(reading.before), -1)
             changed.append(_changed(row, digest, reading))
         lines += own_lines
-        _add(sums, books, reading.record, reading.project_id, reading.totals(), 1)
+        _add(sums, reading.record, reading.project_id, totals(reading.charges), 1)
     if not fresh and not changed:
         return
     if lines:
@@ -187,7 +188,7 @@ def _book(
     audit.insert_rows(MeteredRecord, COLUMNS, fresh)
     if changed:
         MeteredRecord.objects.bulk_update(changed, CHANGING, batch_size=20)
-    _write(cluster, sums)
+    _write(cluster, books, sums)
     done.new += len(fresh)
     done.changed += len(changed)
     done.entries += len(lines)
@@ -201,26 +202,34 @@ def _book(
 
 
 def _add(
-    sums: Sums, books: Books, record: Record, project_id: UUID | None, charges: Mapping[str, int], sign: int
+    sums: dict[str, metering.Sums], record: Record, project_id: UUID | None, charges: Mapping[str, int], sign: int
 ) -> None:
-    for (day, resource), (amount, charged) in metering.contributions(record, DAYS, charges).items():
-        key = (books.booked_day(day) if books.closed else day, project_id, resource)
-        sum = sums.get(key)
-        if sum is None:
-            sums[key] = [sign * amount, sign * charged]
-        else:
-            sum[0] += sign * amount
-            sum[1] += sign * charged
+    project = project_id.hex if project_id else ""
+    metering.add_to_days(sums.setdefault(project, {}), record, DAYS, charges, sign)
 
 
-def _write(cluster: str, sums: Sums) -> None:
-    rows = sorted(
-        (derive("compute.day_use", day, cluster, project or "", resource).hex, day, cluster,
-         project.hex if project else None, resource, amount, charged)
-        for (day, project, resource), (amount, charged) in sums.items() if amount or charged
+def _write(cluster: str, books: Books, sums: Mapping[str, metering.Sums]) -> None:
+    rows: dict[tuple[str, str, str], list[int]] = {}
+    for project, days in sums.items():
+        for day, cells in days.items():
+            booked = books.booked_day(day) if books.closed else day
+            for resource, (amount, charged) in cells.items():
+                row = rows.setdefault((booked, project, resource), [0, 0])
+                row[0] += amount
+                row[1] += charged
+    # In the order of their ids, so that nobody waits in a circle.
+    cells_of = sorted(
+        (_day_id(day, cluster, project, resource), day, cluster, project or None, resource,
+         amount, charged)
+        for (day, project, resource), (amount, charged) in rows.items() if amount or charged
     )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.executemany(ADD, rows)
+        cursor.executemany(ADD, cells_of)
+
+
+@lru_cache(maxsize=65536)
+def _day_id(day: str, cluster: str, project: str, resource: str) -> str:
+    return derive("compute.day_use", day, cluster, project, resource).hex
 
 
 def _cells(pk: UUID, cluster: str, digest: str, reading: Reading) -> tuple[str | int | bool | None, ...]:
@@ -229,7 +238,7 @@ def _cells(pk: UUID, cluster: str, digest: str, reading: Reading) -> tuple[str |
     return (
         *(pk.hex, cluster, record.raw_id, record.job_id[:80], record.account[:120], project, str(record.state)),
         *(record.submit, record.start, record.end, record.elapsed, record.final, held.cores_milli),
-        *(held.memory_mib, held.nodes, audit.stored_json(dict(held.devices)), audit.stored_json(_asked(record))),
+        *(held.memory_mib, held.nodes, _json(held.devices), _asked_json(record.requested)),
         *(digest, 0, audit.stored_json(reading.charges), not reading.missing, reading.refunded_permille),
     )
 
@@ -248,7 +257,7 @@ def _changed(row: MeteredRecord, digest: str, reading: Reading) -> MeteredRecord
         "memory_mib": held.memory_mib,
         "nodes": held.nodes,
         "devices": dict(held.devices),
-        "requested": _asked(record),
+        "requested": _asked(record.requested),
         "digest": digest,
         "revision": row.revision + 1,
         "charges": [list(charge) for charge in reading.charges],
@@ -263,9 +272,17 @@ def _changed(row: MeteredRecord, digest: str, reading: Reading) -> MeteredRecord
     return changed
 
 
-def _asked(record: Record) -> dict[str, object]:
-    asked = record.requested
+def _asked(asked: Tres) -> dict[str, object]:
     return {"cores_milli": asked.cores_milli, "memory_mib": asked.memory_mib, "devices": dict(asked.devices)}
+
+
+def _asked_json(asked: Tres) -> str:
+    numbers = f'"cores_milli": {asked.cores_milli}, "memory_mib": {asked.memory_mib}'
+    return f'{{{numbers}, "devices": {_json(asked.devices)}}}'
+
+
+def _json(devices: Mapping[str, int]) -> str:
+    return json.dumps(dict(devices)) if devices else "{}"
 
 
 def record_of(row: MeteredRecord) -> Record:
