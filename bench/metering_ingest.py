@@ -12,6 +12,7 @@ PostgreSQL. With ``--report`` the month's report from the sums by day is timed t
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import random
@@ -56,6 +57,7 @@ def measure(chosen: argparse.Namespace) -> None:
     from django.db import connection
 
     django.setup()
+    gc.set_threshold(100_000)  # as the command does
     call_command("migrate", verbosity=0)
     numbers = projects(chosen.projects)
     lines = list(export(numbers, chosen.records, chosen.gpu_every))

@@ -61,7 +61,9 @@ class Policy:
 
     def rule(self, state: RecordState, start: int) -> Rule:
         """Who pays for a record of that state that started then; before every version the first one holds."""
-        version = next((each for each in self.versions if each.since <= start), self.versions[-1])
+        for version in self.versions:
+            if version.since <= start:
+                break
         return version.states.get(state, version.default)
 
 

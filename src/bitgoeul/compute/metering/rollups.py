@@ -50,13 +50,15 @@ def add(sums: Sums, record: Record, days: Borders, charges: Mapping[str, int], s
     for resource, amount in charges.items():
         for day, part in days.split_amount(record.start, record.end, amount):
             _put(sums.setdefault(day, {}), resource, 0, sign * part)
-    start = days.name_at(record.start)
-    first = sums.setdefault(start, {})
+    name, since, until = days.at(record.start)
+    first = sums.setdefault(name, {})
     _put(first, "wait", sign * MILLI * max(0, record.start - record.submit), 0)
     _put(first, "started", sign, 0)
-    _put(sums.setdefault(days.name_at(record.submit), {}), "submitted", sign, 0)
+    submitted = name if since <= record.submit < until else days.name_at(record.submit)
+    _put(sums.setdefault(submitted, {}), "submitted", sign, 0)
     if record.final:
-        _put(sums.setdefault(days.name_at(record.end), {}), "ended", sign, 0)
+        ended = name if record.end < until else days.name_at(record.end)
+        _put(sums.setdefault(ended, {}), "ended", sign, 0)
 
 
 def _put(cells: dict[str, list[int]], resource: str, amount: int, charged: int) -> None:

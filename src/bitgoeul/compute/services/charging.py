@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
@@ -87,18 +88,16 @@ def _distance(source: Source, start: int) -> tuple[int, bool, int, str]:
     return away, not source.active, source.until, source.allocation
 
 
+NOTHING_MISSING: frozenset[LeftOut] = frozenset()
+NOTHING_KEPT: Mapping[tuple[str, str], Charge] = MappingProxyType({})
+
+
 class Reading:
     """A record as read now, whose it is, and what the same record charged before."""
 
     __slots__ = (
-        "before",
-        "before_project",
-        "charges",
-        "kept",
-        "missing",
-        "project_id",
-        "record",
-        "refunded_permille",
+        *("before", "before_project", "charges", "first_month", "kept", "last_month", "missing", "project_id"),
+        *("record", "refunded_permille"),
     )
 
     def __init__(
@@ -111,17 +110,20 @@ class Reading:
     ) -> None:
         self.record, self.project_id, self.refunded_permille = record, project_id, refunded_permille
         self.before, self.before_project = before, before_project
-        self.missing: set[LeftOut] = set()
+        self.first_month = self.last_month = MONTHS.at(record.start)
+        if record.end >= self.first_month.end:
+            self.last_month = MONTHS.at(record.end)
+        self.missing = NOTHING_MISSING
         self.charges: list[Charge] = []
         same = before if project_id == before_project else ()
-        self.kept = {(charge.resource, charge.month): charge for charge in same}
+        self.kept = {(charge.resource, charge.month): charge for charge in same} if same else NOTHING_KEPT
 
     def work_out(self, books: Books) -> None:
         """Fill ``charges``, and ``missing`` with why a part of the record is charged to nobody."""
         if self.project_id is None:
-            self.missing.add(LeftOut.UNKNOWN_ACCOUNT)
+            self.missing |= {LeftOut.UNKNOWN_ACCOUNT}
         elif self.record.allocated.devices and self.record.allocated.devices.keys() - metering.units().keys():
-            self.missing.add(LeftOut.NO_UNIT)
+            self.missing |= {LeftOut.NO_UNIT}
         if self.project_id is not None:
             self.charges = list(self._charges(self.project_id, books))
         if self.kept:
@@ -130,18 +132,23 @@ class Reading:
             self.charges += [each._replace(amount=0) for key, each in self.kept.items() if key not in found]
 
     def _charges(self, project_id: UUID, books: Books) -> Iterator[Charge]:
-        record, first = self.record, record_month(self.record)
+        record, first = self.record, self.first_month.name
         permille = metering.policy().rule(record.state, record.start).projects_permille
         for resource, amount in metering.used(record).items():
             pays = metering.charged(amount, permille, self.refunded_permille)
-            for month, part in MONTHS.split_amount(record.start, record.end, pays):
+            for month, part in self._by_month(pays):
                 kept = self.kept.get((resource, month))
                 start = record.start if month == first else MONTHS.start_of(month)
                 source = kept.allocation if kept else books.source(project_id, resource, start)
                 if source is None:
-                    self.missing.add(LeftOut.NO_ALLOCATION)
+                    self.missing |= {LeftOut.NO_ALLOCATION}
                 elif part or kept:
                     yield Charge(resource, month, source, part)
+
+    def _by_month(self, amount: int) -> list[tuple[str, int]]:
+        if self.first_month is self.last_month:
+            return [(self.first_month.name, amount)] if amount else []
+        return MONTHS.split_amount(self.record.start, self.record.end, amount)
 
     def lines(self, books: Books) -> Iterator[resources.UseLine]:
         """The uses to settle: new ones, those whose amount changed, and those that moved to another project."""
@@ -158,7 +165,7 @@ class Reading:
         record, month = self.record, charge.month
         start, end = record.start, record.end
         detail: dict[str, object] = {"job": record.job_id, "state": record.state.value}
-        if not charge_is_whole(record, month):
+        if self.first_month is not self.last_month or month != self.first_month.name:
             first = MONTHS.start_of(month)
             start, end = max(start, first), max(first, min(end, MONTHS.start_of(metering.next_month(month)) - 1))
         if (booked := books.open_month(month)) != month:
@@ -172,16 +179,6 @@ class Reading:
             ended_at=moment(end),
             detail=detail,
         )
-
-
-def charge_is_whole(record: Record, month: str) -> bool:
-    """Whether the record starts and ends in that month."""
-    return MONTHS.name_at(record.start) == MONTHS.name_at(record.end) == month
-
-
-def record_month(record: Record) -> str:
-    """The month in which the record starts, in the site's zone."""
-    return MONTHS.name_at(record.start)
 
 
 def totals(charges: Iterable[Charge]) -> dict[str, int]:
