@@ -71,8 +71,9 @@ class MeteredRecord(models.Model):
 class DayUse(models.Model):
     """What a project used of a resource on a day, kept by the transaction that takes a record in.
 
-    The id is derived from the other columns but the amounts. What changes of a closed month stands on the first
-    day of the month that was open then, so both amounts may be below zero.
+    The id is derived from the columns before ``amount``. Units: ``compute.metering.rollups``; what is not of a
+    device stands with the resource ``cpu``. What changes of a closed month stands on the first day of the month
+    that was open then, so sums may be below zero.
     """
 
     id = models.UUIDField(primary_key=True)
@@ -86,6 +87,13 @@ class DayUse(models.Model):
     resource = models.CharField(max_length=40)
     amount = models.BigIntegerField()
     charged = models.BigIntegerField()
+    memory = models.BigIntegerField(default=0)
+    node = models.BigIntegerField(default=0)
+    wall = models.BigIntegerField(default=0)
+    wait = models.BigIntegerField(default=0)
+    started = models.BigIntegerField(default=0)
+    ended = models.BigIntegerField(default=0)
+    submitted = models.BigIntegerField(default=0)
 
     class Meta:
         indexes = (

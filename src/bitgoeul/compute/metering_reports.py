@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -13,7 +13,7 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
-from .metering import next_month
+from .metering import FIELDS, next_month
 from .models import DayUse
 
 
@@ -53,11 +53,21 @@ def month_use(*, month: str) -> Sequence[MonthUse]:
     rows = list(
         DayUse.objects.filter(day__gte=first, day__lt=last)
         .values_list("project_id", "resource")
-        .annotate(used=Sum("amount"), paid=Sum("charged"))
+        .annotate(*(Sum(name) for name in FIELDS))
         .order_by("project_id", "resource")
     )
     names = accounts.projects({project for project, *_rest in rows if project})
     return [
-        MonthUse(project, names[project].number if project else "", resource, used, paid)
-        for project, resource, used, paid in rows
+        MonthUse(project, names[project].number if project else "", what, amount, charged)
+        for project, resource, *sums in rows
+        for what, amount, charged in _lines(resource, sums)
     ]
+
+
+def _lines(resource: str, sums: Sequence[int]) -> Iterator[tuple[str, int, int]]:
+    """The resource itself, then what else stands in its row."""
+    amount, charged, *others = sums
+    yield resource, amount, charged
+    for name, other in zip(FIELDS[2:], others, strict=True):
+        if other:
+            yield name, other, 0

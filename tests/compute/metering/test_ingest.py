@@ -13,7 +13,7 @@ from hypothesis.extra.django import TestCase
 from bitgoeul.accounts.facade import Actor
 from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
-from bitgoeul.compute.metering import SITE_ZONE, Borders, LeftOut, Tally, account_name, policy
+from bitgoeul.compute.metering import FIELDS, SITE_ZONE, Borders, LeftOut, Tally, account_name, policy
 from bitgoeul.compute.models import DayUse, MeteredRecord
 from bitgoeul.compute.services.metering import record_of
 from bitgoeul.kernel.clock import now
@@ -42,11 +42,25 @@ def take(*lines):
 def books():
     """Everything the ingest keeps, as it stands: days, charges, and what the ledger has of each source record."""
     newest = {row.source_key: (row.amount, row.revision) for row in Usage.objects.order_by("revision")}
-    days = DayUse.objects.exclude(amount=0, charged=0).order_by("day", "resource")
+    days = DayUse.objects.order_by("day", "resource")
     return (
-        list(days.values_list("day", "project", "resource", "amount", "charged")),
+        list(days.values_list("day", "project", "resource", *FIELDS)),
         {key: amount for key, (amount, _revision) in newest.items() if amount},
     )
+
+
+def day_sums():
+    """The sums by day under the names that a dry run has for them."""
+    fields = {
+        "cpu_hours": "amount",
+        **{f"{name}_hours": name for name in ("node", "wall", "wait")},
+        **{f"jobs_{name}": name for name in ("started", "ended", "submitted")},
+    }
+    rows = DayUse.objects.filter(resource="cpu")
+    found = {
+        (metric, row.day.isoformat()): getattr(row, field) for row in rows for metric, field in fields.items()
+    }
+    return {key: value for key, value in found.items() if value}
 
 
 def day(name, resource="cpu"):
@@ -72,13 +86,14 @@ def test_running_use_accrues_and_the_final_figure_takes_its_place(ours, cores, b
     take(ours(State="RUNNING", End="Unknown", Elapsed="00:45:00"))
     take(ours(State="RUNNING", End="Unknown", Elapsed="00:30:00"))
     assert balance(cores).used == HOUR * 3 // 2
-    assert DayUse.objects.filter(resource="ended").count() == 0
+    assert DayUse.objects.get(resource="cpu").ended == 0
     take(ours())
     late = take(ours(State="RUNNING", End="Unknown", Elapsed="00:50:00"))
     assert late.left_out == {LeftOut.REPEATED: 1}
     assert (balance(cores).used, day("2026-11-25")) == (2 * HOUR, (2 * HOUR, 2 * HOUR))
     assert [row.revision for row in Usage.objects.order_by("revision")] == [0, 1, 2]
-    assert (day("2026-11-25", "started"), day("2026-11-25", "ended")) == ((1, 0), (1, 0))
+    row = DayUse.objects.get(resource="cpu")
+    assert (row.started, row.ended, row.submitted) == (1, 1, 1)
 
 
 def test_a_changed_record_becomes_a_correction_entry(ours, cores, balance):
@@ -227,18 +242,16 @@ class Cuts(TestCase):
         cut = data.draw(st.integers(0, len(order)))
         for part in (order[: cut + 1], order[cut:], order):
             take(*part)
-        sums = {(row.day.isoformat(), row.resource): row.amount for row in DayUse.objects.exclude(amount=0)}
-        assert sum(amount for (_, kind), amount in sums.items() if kind == "cpu") == sum(
-            2000 * length for _, length in jobs
-        )
+        cores = sum(DayUse.objects.filter(resource="cpu").values_list("amount", flat=True))
+        assert cores == sum(2000 * length for _, length in jobs)
         tally = Tally(Borders(SEOUL, "day"))
         for record in read(*lines)[0]:
             tally.add(record)
-        names = {"cpu_hours": "cpu", "wall_hours": "wall", "node_hours": "node", "wait_hours": "wait",
-                 "jobs_started": "started", "jobs_ended": "ended", "jobs_submitted": "submitted"}  # fmt: skip
-        pure = {(each.period, names[each.metric]): each.value for each in tally.figures()
-                if each.value and each.metric in names}  # fmt: skip
-        assert {key: amount for key, amount in sums.items() if key[1] != "memory"} == pure
+        assert day_sums() == {
+            (each.metric, each.period): each.value
+            for each in tally.figures()
+            if each.value and each.metric != "jobs_running"
+        }
 
 
 def test_the_rows_tell_the_same_figures_as_the_export_in_any_zone(ours):

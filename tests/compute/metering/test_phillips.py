@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from bitgoeul.accounts.facade import Actor
 from bitgoeul.compute import facade as compute
-from bitgoeul.compute.metering import SITE_ZONE, Borders, LeftOut, Reader, Tally
+from bitgoeul.compute.metering import FIELDS, SITE_ZONE, Borders, LeftOut, Reader, Tally
 from bitgoeul.compute.models import DayUse, MeteredRecord
 from bitgoeul.compute.services.metering import record_of
 from bitgoeul.site.cli import cli
@@ -65,10 +65,10 @@ def test_the_books_say_the_same_through_the_real_ingest_twice_over():
 
     first = compute.ingest(actor=system, cluster="phillips", records=records())
     assert (first.new, first.left_out) == (4046, {LeftOut.UNKNOWN_ACCOUNT: 4046})
-    kept = set(DayUse.objects.values_list("day", "resource", "amount"))
+    kept = set(DayUse.objects.values_list("day", "resource", *FIELDS))
     again = compute.ingest(actor=system, cluster="phillips", records=records())
     assert (again.new, again.changed, again.unchanged) == (0, 0, 4046)
-    assert set(DayUse.objects.values_list("day", "resource", "amount")) == kept
+    assert set(DayUse.objects.values_list("day", "resource", *FIELDS)) == kept
 
     tallies = [Tally(Borders(zone, kind)) for zone, kind in ((utc, "day"), (utc, "month"), (seoul, "day"))]
     for row in MeteredRecord.objects.all():
@@ -83,15 +83,19 @@ def test_the_books_say_the_same_through_the_real_ingest_twice_over():
     assert [
         row for row in cells if abs(ours[NAMES[row["metric"]], row["start"]] - float(row["value"])) > 0.0001
     ] == []
-    names = {
-        **{f"{name}_hours": name for name in ("cpu", "gpu", "node", "wall", "wait")},
+    fields = {
+        **{f"{name}_hours": name for name in ("node", "wall", "wait")},
         **{f"jobs_{name}": name for name in ("started", "ended", "submitted")},
     }
-    assert {(day.isoformat(), resource, amount) for day, resource, amount in kept if resource != "memory"} == {
-        (each.period, names[each.metric], each.value)
-        for each in tallies[2].figures()
-        if each.value and each.metric in names
-    }
+    by_day = {(row.day.isoformat(), row.resource): row for row in DayUse.objects.all()}
+    for each in tallies[2].figures():
+        row, gpus = by_day[each.period, "cpu"], by_day.get((each.period, "gpu"))
+        if each.metric in fields:
+            assert getattr(row, fields[each.metric]) == each.value, each
+        elif each.metric == "cpu_hours":
+            assert row.amount == each.value
+        elif each.metric == "gpu_hours":
+            assert (gpus.amount if gpus else 0) == each.value
 
 
 def test_submissions_are_counted_where_the_source_drops_those_that_ran_in_another_period(told):

@@ -10,13 +10,14 @@ from .left_out import REMEDIES, LeftOut
 from .metrics import METRICS, Tally, hours
 from .periods import SITE_ZONE, Borders, Period, PeriodKind, share, zone
 from .policy import PERMILLE, account_name, charged, next_month, own_job, policy, project_number, units
-from .rollups import Sums, used
+from .rollups import FIELDS, Sums, used
 from .rollups import add as add_to_days
 from .sacct import XDMOD_ORDER, Reader, Record
 from .states import RecordState
 from .tres import Tres, memory_mib, parse_tres
 
 __all__ = [
+    "FIELDS",
     "METRICS",
     "PERMILLE",
     "REMEDIES",

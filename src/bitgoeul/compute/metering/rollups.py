@@ -1,6 +1,6 @@
 """What one record adds to the days that it touches. Pure.
 
-Amounts are whole: cores, devices, nodes and wall clock in thousandths times seconds, memory in MiB times seconds,
+Sums are whole: cores, devices, nodes and wall clock in thousandths times seconds, memory in MiB times seconds,
 waiting in thousandths of a second, starts, ends and submissions as counts.
 """
 
@@ -13,15 +13,11 @@ from .policy import units
 from .sacct import Record
 from .tres import MILLI
 
+BASE = "cpu"
+FIELDS = ("amount", "charged", "memory", "node", "wall", "wait", "started", "ended", "submitted")
+AMOUNT, CHARGED, MEMORY, NODE, WALL, WAIT, STARTED, ENDED, SUBMITTED = range(len(FIELDS))
 Sums = dict[str, dict[str, list[int]]]
-"""Day → resource → [amount used, amount charged to the project]."""
-
-
-def rates(record: Record) -> dict[str, int]:
-    """What the record holds in each second, by resource."""
-    held = record.allocated
-    found = {"cpu": held.cores_milli, "memory": held.memory_mib, "node": held.nodes * MILLI, "wall": MILLI}
-    return {**found, **held.devices} if held.devices else found
+"""Day → resource → the sums of FIELDS. What is not of a device, memory to submissions, stands with ``cpu``."""
 
 
 def used(record: Record) -> dict[str, int]:
@@ -39,32 +35,36 @@ def add(sums: Sums, record: Record, days: Borders, charges: Mapping[str, int], s
 
     ``charges`` is what its project pays in all, by resource.
     """
-    held = rates(record)
+    held = record.allocated
     for day, seconds in days.split_amount(record.start, record.end, record.elapsed):
-        cells = sums.get(day)
-        if cells is None:
-            cells = sums[day] = {}
         signed = sign * seconds
-        for resource, rate in held.items():
-            _put(cells, resource, rate * signed, 0)
+        base = cell(sums, day, BASE)
+        base[AMOUNT] += held.cores_milli * signed
+        base[MEMORY] += held.memory_mib * signed
+        base[NODE] += held.nodes * MILLI * signed
+        base[WALL] += MILLI * signed
+        for device, rate in held.devices.items():
+            cell(sums, day, device)[AMOUNT] += rate * signed
     for resource, amount in charges.items():
         for day, part in days.split_amount(record.start, record.end, amount):
-            _put(sums.setdefault(day, {}), resource, 0, sign * part)
+            cell(sums, day, resource)[CHARGED] += sign * part
     name, since, until = days.at(record.start)
-    first = sums.setdefault(name, {})
-    _put(first, "wait", sign * MILLI * max(0, record.start - record.submit), 0)
-    _put(first, "started", sign, 0)
-    submitted = name if since <= record.submit < until else days.name_at(record.submit)
-    _put(sums.setdefault(submitted, {}), "submitted", sign, 0)
+    first = cell(sums, name, BASE)
+    first[WAIT] += sign * MILLI * max(0, record.start - record.submit)
+    first[STARTED] += sign
+    submitted = first if since <= record.submit < until else cell(sums, days.name_at(record.submit), BASE)
+    submitted[SUBMITTED] += sign
     if record.final:
-        ended = name if record.end < until else days.name_at(record.end)
-        _put(sums.setdefault(ended, {}), "ended", sign, 0)
+        ended = first if record.end < until else cell(sums, days.name_at(record.end), BASE)
+        ended[ENDED] += sign
 
 
-def _put(cells: dict[str, list[int]], resource: str, amount: int, charged: int) -> None:
-    pair = cells.get(resource)
-    if pair is None:
-        cells[resource] = [amount, charged]
-    else:
-        pair[0] += amount
-        pair[1] += charged
+def cell(sums: Sums, day: str, resource: str) -> list[int]:
+    """The sums of a resource on a day, made if need be."""
+    cells = sums.get(day)
+    if cells is None:
+        cells = sums[day] = {}
+    found = cells.get(resource)
+    if found is None:
+        found = cells[resource] = [0] * len(FIELDS)
+    return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
+from operator import add
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -40,9 +41,9 @@ COLUMNS = (
 )
 CHANGING = tuple(name for name in COLUMNS if name not in {"id", "cluster", "raw_id", "submit", "start"})
 ADD = (
-    "INSERT INTO compute_dayuse (id, day, cluster_id, project_id, resource, amount, charged)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET"
-    " amount = compute_dayuse.amount + excluded.amount, charged = compute_dayuse.charged + excluded.charged"
+    f"INSERT INTO compute_dayuse (id, day, cluster_id, project_id, resource, {', '.join(metering.FIELDS)})"
+    f" VALUES (%s, %s, %s, %s, %s, {', '.join(['%s'] * len(metering.FIELDS))}) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = compute_dayuse.{name} + excluded.{name}" for name in metering.FIELDS)
 )
 
 
@@ -213,18 +214,17 @@ def _write(cluster: str, books: Books, sums: Mapping[str, metering.Sums]) -> Non
     for project, days in sums.items():
         for day, cells in days.items():
             booked = books.booked_day(day) if books.closed else day
-            for resource, (amount, charged) in cells.items():
-                row = rows.setdefault((booked, project, resource), [0, 0])
-                row[0] += amount
-                row[1] += charged
+            for resource, added in cells.items():
+                key = (booked, project, resource)
+                known = rows.get(key)
+                rows[key] = added if known is None else [*map(add, known, added)]
     # In the order of their ids, so that nobody waits in a circle.
-    cells_of = sorted(
-        (_day_id(day, cluster, project, resource), day, cluster, project or None, resource,
-         amount, charged)
-        for (day, project, resource), (amount, charged) in rows.items() if amount or charged
+    ordered = sorted(
+        (_day_id(day, cluster, project, resource), day, cluster, project or None, resource, *added)
+        for (day, project, resource), added in rows.items() if any(added)
     )  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.executemany(ADD, cells_of)
+        cursor.executemany(ADD, ordered)
 
 
 @lru_cache(maxsize=65536)
