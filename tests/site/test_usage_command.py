@@ -81,3 +81,32 @@ def test_the_page_names_every_reason_and_metric():
     text = PAGE.read_text(encoding="utf-8")
     assert [each for each in (*LeftOut, *METRICS) if f"`{each}`" not in text] == []
     assert usage.COMMANDS
+
+
+@pytest.mark.django_db
+def test_an_export_goes_into_the_books_and_a_months_use_is_told(file, monkeypatch):
+    monkeypatch.setattr(usage, "use_django_patiently", lambda: None)
+    monkeypatch.setattr(usage, "refuse_other_schema", lambda what: None)
+
+    def told(*words):
+        done = CliRunner().invoke(cli, ["usage", *map(str, words), "--json"], standalone_mode=False)
+        assert done.exception is None, done.exception
+        return [json.loads(each) for each in done.stdout.splitlines()]
+
+    left_out = {"ends_before_start": 1, "unknown_account": 1}
+    assert told("ingest", file, "--cluster", "moa") == [
+        {"new": 1, "changed": 0, "unchanged": 0, "entries": 0, "left_out": left_out}
+    ]
+    assert told("ingest", file, "--cluster", "moa")[0]["unchanged"] == 1
+    row = {"project": None, "resource": "cpu", "amount": 7_200_000, "charged": 0}
+    assert row in told("month", "2026-11")
+    assert told("close-month", "2026-10") == [{"month": "2026-10", "closed": True}]
+
+
+def test_the_books_take_no_other_zone_and_no_cluster_without_a_name(file):
+    for words, said in (
+        (["--cluster", "moa", "--zone", "UTC"], "--zone: the books are cut in Asia/Seoul"),
+        (["--cluster", "a b"], "--cluster: give a name"),
+    ):
+        done = CliRunner().invoke(cli, ["usage", "ingest", str(file), *words], standalone_mode=False)
+        assert said in str(done.exception)

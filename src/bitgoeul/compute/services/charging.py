@@ -39,6 +39,23 @@ class Source(NamedTuple):
     active: bool
 
 
+class Known:
+    """The allocations of the projects that one reading has met so far: which there are, not what is left."""
+
+    def __init__(self) -> None:
+        self.sources: dict[UUID, Sequence[Source]] = {}
+        self.ids: dict[str, UUID] = {}
+
+    def look_up(self, project_ids: Iterable[UUID]) -> None:
+        """Read those of projects that were not met before."""
+        fresh = set(project_ids) - self.sources.keys()
+        if not fresh:
+            return
+        for project_id, views in resources.allocations(project_ids=fresh).items():
+            self.sources[project_id] = [_source(view) for view in views]
+            self.ids |= {view.id.hex: view.id for view in views}
+
+
 @dataclass
 class Books:
     """What a batch needs to know of periods and allocations."""
@@ -48,12 +65,11 @@ class Books:
     ids: Mapping[str, UUID]
 
     @classmethod
-    def of(cls, project_ids: Iterable[UUID]) -> Books:
-        """The books of some projects, as they stand now."""
+    def of(cls, project_ids: Iterable[UUID], known: Known) -> Books:
+        """The books of some projects; which months are closed is read now."""
+        known.look_up(project_ids)
         closed = frozenset(ClosedMonth.objects.values_list("month", flat=True))
-        found = resources.allocations(project_ids=project_ids)
-        sources = {project: [_source(view) for view in views] for project, views in found.items()}
-        return cls(closed, sources, {view.id.hex: view.id for views in found.values() for view in views})
+        return cls(closed, known.sources, known.ids)
 
     def open_month(self, month: str) -> str:
         """The month itself, or the next one that is open."""

@@ -29,7 +29,7 @@ from bitgoeul.resources import facade as resources
 from .. import metering
 from ..metering import LeftOut, Record, RecordState, Tres
 from ..models import ClosedMonth, Job, MeteredCluster, MeteredRecord
-from .charging import DAYS, MONTHS, Books, Charge, Reading, totals
+from .charging import DAYS, MONTHS, Books, Charge, Known, Reading, totals
 
 BATCH = 1_000
 CHUNK = 500
@@ -40,10 +40,11 @@ COLUMNS = (
     *("is_settled", "refunded_permille"),
 )
 CHANGING = tuple(name for name in COLUMNS if name not in {"id", "cluster", "raw_id", "submit", "start"})
+INTO = ("id", "day", "cluster_id", "project_id", "resource", *metering.FIELDS)
+SUMS = ", ".join(f"{name} = compute_dayuse.{name} + excluded.{name}" for name in metering.FIELDS)
 ADD = (
-    f"INSERT INTO compute_dayuse (id, day, cluster_id, project_id, resource, {', '.join(metering.FIELDS)})"
-    f" VALUES (%s, %s, %s, %s, %s, {', '.join(['%s'] * len(metering.FIELDS))}) ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = compute_dayuse.{name} + excluded.{name}" for name in metering.FIELDS)
+    f"INSERT INTO compute_dayuse ({', '.join(INTO)}) VALUES ({', '.join(['%s'] * len(INTO))})"  # noqa: S608
+    f" ON CONFLICT (id) DO UPDATE SET {SUMS}"
 )
 
 
@@ -76,14 +77,14 @@ def ingest(*, actor: accounts.Actor, cluster: str, records: Iterable[Record]) ->
     if not actor.is_system:
         raise BadInput(N_("The accounting of a cluster is taken in by the platform itself."))
     MeteredCluster.objects.get_or_create(pk=cluster)
-    done, source = Ingested(), iter(records)
+    done, source, known = Ingested(), iter(records), Known()
     while batch := list(islice(source, BATCH)):
-        done.add(_take_in(cluster, batch, actor))
+        done.add(_take_in(cluster, batch, actor, known))
     return done
 
 
 @transaction.atomic
-def _take_in(cluster: str, records: Sequence[Record], actor: accounts.Actor) -> Ingested:
+def _take_in(cluster: str, records: Sequence[Record], actor: accounts.Actor, known: Known) -> Ingested:
     _lock(cluster)
     done = Ingested()
     projects = accounts.projects_by_number({metering.project_number(each.account) for each in records})
@@ -99,7 +100,7 @@ def _take_in(cluster: str, records: Sequence[Record], actor: accounts.Actor) -> 
             done.left_out[LeftOut.REPEATED] += 1
         else:
             readings.append((pk, digest, _reading(record, project_id, row), row))
-    _book(cluster, readings, done, actor)
+    _book(cluster, readings, done, actor, known)
     return done
 
 
@@ -161,9 +162,10 @@ def _book(
     readings: Sequence[tuple[UUID, str, Reading, MeteredRecord | None]],
     done: Ingested,
     actor: accounts.Actor,
+    known: Known,
 ) -> None:
     """Charge what is new or changed, add to the days, keep the rows, and record it as one event."""
-    books = Books.of({reading.project_id for _pk, _digest, reading, _row in readings if reading.project_id})
+    books = Books.of({each.project_id for _pk, _digest, each, _row in readings if each.project_id}, known)
     lines: list[resources.UseLine] = []
     sums: dict[str, metering.Sums] = {}
     fresh: list[tuple[str | int | bool | None, ...]] = []
@@ -345,7 +347,7 @@ def refund(*, actor: accounts.Actor, record_id: UUID, permille: int, reason: str
         before={"permille": row.refunded_permille},
         after={"permille": permille, "reason": reason},
     )
-    _book(row.cluster_id, [(row.pk, row.digest, reading, row)], Ingested(), actor)
+    _book(row.cluster_id, [(row.pk, row.digest, reading, row)], Ingested(), actor, Known())
 
 
 @transaction.atomic
