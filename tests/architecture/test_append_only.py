@@ -23,6 +23,7 @@ TABLES = [
     "audit_event",
     "audit_move",
     "audit_seal",
+    "compute_closedmonth",
     "compute_jobartefact",
     "compute_jobhold",
     "ledger_hold",

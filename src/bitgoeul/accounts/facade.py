@@ -23,6 +23,7 @@ from .queries import (
     organisations_by_number,
     project,
     projects,
+    projects_by_number,
     user_id_by_email,
 )
 from .rules import check_digit, clean_registration_number, show_registration_number
@@ -129,6 +130,7 @@ __all__ = [
     "organisations_by_number",
     "project",
     "projects",
+    "projects_by_number",
     "reach",
     "register_verb",
     "remove_member",

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.kernel.text import N_, Text
-from bitgoeul.web.facade import Page, page_of
+from bitgoeul.web.facade import Lowered, Page, page_of
 
 from .authority import require
 from .models import OperatorGrant, Organisation, OrganisationMembership, Project, ProjectMembership, User
@@ -190,6 +190,14 @@ def projects(ids: Iterable[UUID]) -> Mapping[UUID, ProjectView]:
     """Projects by id, in one query; unchecked, for joins with things already checked."""
     rows = Project.objects.select_related("organisation").filter(pk__in=set(ids))
     return {row.pk: project_view(row) for row in rows}
+
+
+def projects_by_number(numbers: Iterable[str]) -> Mapping[str, UUID]:
+    """The ids of projects by number in lower case, in one query; unchecked, for records that name projects."""
+    rows = Project.objects.annotate(lowered=Lowered("number")).filter(
+        lowered__in={each.lower() for each in numbers}
+    )
+    return dict(rows.values_list("lowered", "pk"))
 
 
 def my_projects(actor: Actor, page: int = 1, per_page: int = 20) -> Page[ProjectView]:

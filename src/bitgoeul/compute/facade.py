@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from .engines import ask_cluster
 from .events import JOB_FINISHED
 from .example import load_example
 from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
+from .metering_reports import MonthUse, month_use
 from .origins import register_origin
 from .ports import Drift, Limits
 from .queries import artefacts, clusters, job, job_views, jobs, standing
 from .services import (
+    Ingested,
     PastJob,
     cancel_job,
+    close_month,
     define_cluster,
     drift,
     estimate,
     follow_once,
     import_jobs,
+    ingest,
     provision,
+    refund,
     submit_job,
     write_off_job,
 )
@@ -32,17 +38,21 @@ __all__ = [
     "ArtefactView",
     "ClusterView",
     "Drift",
+    "Ingested",
     "JobRequest",
     "JobState",
     "JobView",
     "Limits",
     "LogChunk",
+    "MonthUse",
     "NotEnoughLeft",
     "Origin",
     "PastJob",
     "Standing",
     "artefacts",
+    "ask_cluster",
     "cancel_job",
+    "close_month",
     "clusters",
     "define_cluster",
     "drift",
@@ -50,14 +60,17 @@ __all__ = [
     "find_jobs",
     "follow_once",
     "import_jobs",
+    "ingest",
     "job",
     "job_views",
     "jobs",
     "load_example",
+    "month_use",
     "provision",
     "public_storage",
     "public_summary",
     "read_log",
+    "refund",
     "register_origin",
     "standing",
     "submit_job",

@@ -9,9 +9,23 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.web.facade import Lowered
 
 from .fleet_models import Node, NodeType, Partition, StorageSystem
+from .metering_models import ClosedMonth, DayUse, MeteredCluster, MeteredRecord
 from .states import MACHINE
 
-__all__ = ["Cluster", "Job", "JobArtefact", "JobHold", "Node", "NodeType", "Partition", "StorageSystem"]
+__all__ = [
+    "ClosedMonth",
+    "Cluster",
+    "DayUse",
+    "Job",
+    "JobArtefact",
+    "JobHold",
+    "MeteredCluster",
+    "MeteredRecord",
+    "Node",
+    "NodeType",
+    "Partition",
+    "StorageSystem",
+]
 
 
 class Cluster(models.Model):

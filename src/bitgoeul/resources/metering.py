@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -26,18 +25,20 @@ from .types import UsageView, UseLine
 KEY_LENGTH_MAX = 200
 
 
-@dataclass
-class Entry:
-    """A usage row about to be written: ``change`` is what it adds to what was charged before."""
+class Entry(NamedTuple):
+    """A usage row about to be written: ``change`` is what it adds to what was charged before.
+
+    ``posting_id`` is the ledger's idempotency key: one posting for each revision of a source record.
+    """
 
     line: UseLine
     revision: int
     change: int
+    posting_id: UUID
 
-    @cached_property
-    def posting_id(self) -> UUID:
-        """The ledger's idempotency key: one posting for each revision of a source record."""
-        return derive("resources.use", self.line.source_key, self.revision)
+
+def _new_entry(line: UseLine, revision: int, change: int) -> Entry:
+    return Entry(line, revision, change, derive("resources.use", line.source_key, revision))
 
 
 @transaction.atomic
@@ -84,12 +85,12 @@ def _check(lines: Sequence[UseLine]) -> None:
 
 def _entry(line: UseLine, known: UsageView | None) -> Entry | None:
     if known is None:
-        return Entry(line, 0, line.amount)
+        return _new_entry(line, 0, line.amount)
     if known.allocation_id != line.allocation_id:
         raise Conflict(N_("This record was charged to another allocation."), field="source_key")
     if known.amount == line.amount:
         return None
-    return Entry(line, known.revision + 1, line.amount - known.amount)
+    return _new_entry(line, known.revision + 1, line.amount - known.amount)
 
 
 def _request(entry: Entry, rows: Mapping[UUID, Allocation]) -> ledger.SettleRequest:

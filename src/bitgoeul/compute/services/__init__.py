@@ -5,18 +5,23 @@ from __future__ import annotations
 from .cancelling import cancel_job, write_off_job
 from .following import follow_once
 from .history import PastJob, define_cluster, import_jobs
+from .metering import Ingested, close_month, ingest, refund
 from .provisioning import drift, provision
 from .submitting import estimate, submit_job
 
 __all__ = [
+    "Ingested",
     "PastJob",
     "cancel_job",
+    "close_month",
     "define_cluster",
     "drift",
     "estimate",
     "follow_once",
     "import_jobs",
+    "ingest",
     "provision",
+    "refund",
     "submit_job",
     "write_off_job",
 ]

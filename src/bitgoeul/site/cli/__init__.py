@@ -14,7 +14,7 @@ import click
 
 from bitgoeul.kernel.errors import DomainError
 
-from . import cluster, evidence, looking, operator, safekeeping, user
+from . import cluster, evidence, looking, operator, safekeeping, usage, user
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,9 +23,9 @@ def cli() -> None:
     """Run a public AI cluster: allocations, jobs, trials, evidence and public figures."""
 
 
-GROUPS = (operator, cluster, safekeeping, user, looking, evidence)
-for command in (each for group in GROUPS for each in group.COMMANDS):
-    cli.add_command(command)
+for group in (operator, cluster, safekeeping, user, looking, evidence, usage):
+    for command in group.COMMANDS:
+        cli.add_command(command)
 
 
 def main() -> None:

@@ -35,17 +35,14 @@ def cluster_add(code: str, file: Path, replace: bool, as_json: bool) -> None:
     """
     described = _read(file)
     use_django()
-    from django.conf import settings
-
     from bitgoeul.accounts import facade as accounts
     from bitgoeul.compute import facade as compute
-    from bitgoeul.compute.plugins import make_engine
 
     if not code or len(code) > 40 or not all(c.isalnum() or c in "-_" for c in code):
         raise bad_input("CODE has letters, digits, - and _ only, 40 at most.")
     if any(each.code == code for each in compute.clusters()) and not replace:
         raise bad_input(f"There is a cluster {code}. Change it with --replace, or take another code.")
-    there = make_engine(described["engine"], settings.ENGINE_HOME / code, described["config"]).capacity()
+    there = compute.ask_cluster(code, described["engine"], described["config"])
     compute.define_cluster(
         actor=accounts.Actor.system("command-line"),
         code=code,

@@ -1,0 +1,50 @@
+"""Metering: what a cluster's accounting says was allocated, read, split at period borders and counted. Pure.
+
+No Django here: the command line reads an export without a database, and every rule can be tested by itself.
+The rules as people read them: ``docs/reference/metering.md``.
+"""
+
+from __future__ import annotations
+
+from .left_out import REMEDIES, LeftOut
+from .metrics import METRICS, Tally, hours
+from .periods import SITE_ZONE, Borders, Period, PeriodKind, share, zone
+from .policy import PERMILLE, account_name, charged, next_month, own_job, policy, project_number, units
+from .rollups import FIELDS, Sums, used
+from .rollups import add as add_to_days
+from .sacct import XDMOD_ORDER, Reader, Record
+from .states import RecordState
+from .tres import Tres, memory_mib, parse_tres
+
+__all__ = [
+    "FIELDS",
+    "METRICS",
+    "PERMILLE",
+    "REMEDIES",
+    "SITE_ZONE",
+    "XDMOD_ORDER",
+    "Borders",
+    "LeftOut",
+    "Period",
+    "PeriodKind",
+    "Reader",
+    "Record",
+    "RecordState",
+    "Sums",
+    "Tally",
+    "Tres",
+    "account_name",
+    "add_to_days",
+    "charged",
+    "hours",
+    "memory_mib",
+    "next_month",
+    "own_job",
+    "parse_tres",
+    "policy",
+    "project_number",
+    "share",
+    "units",
+    "used",
+    "zone",
+]
