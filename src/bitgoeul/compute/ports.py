@@ -31,6 +31,17 @@ ENTRY_POINT_GROUP = "bitgoeul.engines"
 STREAMS = ("stdout", "stderr")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 READ_LIMIT = 1024 * 1024
+# Where a usage record's environment names the job's number in the accounting of the cluster's own scheduler.
+SCHEDULER_NUMBER = "scheduler_number"
+ACCOUNT_PREFIX = "bg-"
+
+
+def account_name(project: str) -> str:
+    """A project's account at a cluster's own scheduler: ``PRJ-2026-00001`` has ``bg-prj-2026-00001``.
+
+    What is provisioned under this name is what the accounting is charged by.
+    """
+    return ACCOUNT_PREFIX + project.lower()
 
 
 class EngineRefused(LimitReached):

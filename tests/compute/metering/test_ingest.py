@@ -13,8 +13,9 @@ from hypothesis.extra.django import TestCase
 from bitgoeul.accounts.facade import Actor
 from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
-from bitgoeul.compute.metering import FIELDS, SITE_ZONE, Borders, LeftOut, Tally, account_name, policy
+from bitgoeul.compute.metering import FIELDS, SITE_ZONE, Borders, LeftOut, Tally, policy
 from bitgoeul.compute.models import DayUse, MeteredRecord
+from bitgoeul.compute.ports import account_name
 from bitgoeul.compute.services.metering import record_of
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict
@@ -213,6 +214,17 @@ def test_our_own_job_is_not_charged_twice_and_somebody_elses_id_frees_nobody(our
         line(JobID="9", Account="stranger", Comment=f"bitgoeul:{job.id}"),
     )
     assert done.left_out == {LeftOut.OWN_JOB: 1, LeftOut.UNKNOWN_ACCOUNT: 1}
+    assert balance(cores).used == 2 * HOUR
+
+
+def test_a_comment_with_the_id_of_an_old_job_frees_no_other(ours, submit, balance, cores):
+    from bitgoeul.compute.models import Job
+
+    job = submit()
+    Job.objects.filter(pk=job.id).update(state="SUCCEEDED", environment={"scheduler_number": "7"})
+    comment = f"bitgoeul:{job.id}"
+    done = take(ours(JobID="7", Comment=comment), ours(JobID="8", Comment=comment))
+    assert done.left_out == {LeftOut.OWN_JOB: 1}
     assert balance(cores).used == 2 * HOUR
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from .left_out import REMEDIES, LeftOut
 from .metrics import METRICS, Tally, hours
 from .periods import SITE_ZONE, Borders, Period, PeriodKind, share, zone
-from .policy import PERMILLE, account_name, charged, next_month, own_job, policy, project_number, units
+from .policy import PERMILLE, charged, next_month, own_job, policy, project_number, units
 from .rollups import FIELDS, Sums, used
 from .rollups import add as add_to_days
 from .sacct import XDMOD_ORDER, Reader, Record
@@ -33,7 +33,6 @@ __all__ = [
     "Sums",
     "Tally",
     "Tres",
-    "account_name",
     "add_to_days",
     "charged",
     "hours",

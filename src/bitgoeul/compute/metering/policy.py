@@ -13,11 +13,11 @@ from typing import Any
 
 from bitgoeul.kernel.quantity import divide_half_up
 
+from ..ports import ACCOUNT_PREFIX
 from .states import RecordState
 
 DATA = Path(__file__).parent / "data"
 PERMILLE = 1000
-PREFIX = "bg-"
 OWN_JOB = re.compile(
     r"\bbitgoeul:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE
 )
@@ -91,15 +91,10 @@ def charged(amount: int, permille: int, refunded_permille: int = 0) -> int:
     return divide_half_up(amount * permille * (PERMILLE - refunded_permille), PERMILLE * PERMILLE)
 
 
-def account_name(number: str) -> str:
-    """The Slurm account of a project: ``PRJ-2026-00001`` → ``bg-prj-2026-00001``."""
-    return PREFIX + number.lower()
-
-
 @lru_cache(maxsize=4096)
 def project_number(account: str) -> str:
     """The number, in lower case, of the project that an account may belong to; the bare number does too."""
-    return account.lower().removeprefix(PREFIX)
+    return account.lower().removeprefix(ACCOUNT_PREFIX)
 
 
 def own_job(comment: str) -> str | None:

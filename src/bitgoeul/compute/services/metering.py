@@ -29,6 +29,8 @@ from bitgoeul.resources import facade as resources
 from .. import metering
 from ..metering import LeftOut, Record, RecordState, Tres
 from ..models import ClosedMonth, Job, MeteredCluster, MeteredRecord
+from ..ports import SCHEDULER_NUMBER
+from ..states import UNFINISHED
 from .charging import DAYS, MONTHS, Books, Charge, Known, Reading, totals
 
 BATCH = 1_000
@@ -113,16 +115,21 @@ def _lock(cluster: str) -> None:
 def _own_jobs(records: Sequence[Record], projects: Mapping[str, UUID]) -> set[str]:
     """The identities of records of jobs that this platform submitted for the project they are accounted to.
 
-    A comment is the user's to write: naming somebody else's job, or none that there is, frees nobody.
+    A comment is the user's to write: naming somebody else's job, none that there is, or one that ran under another
+    number of the scheduler frees nobody.
     """
     named = {each.identity: id for each in records if each.comment and (id := metering.own_job(each.comment))}
-    jobs = dict(Job.objects.filter(pk__in=set(named.values())).values_list("pk", "project_id")) if named else {}
+    if not named:
+        return set()
+    rows = Job.objects.filter(pk__in=set(named.values()))
+    jobs = {row.pk: row for row in rows.only("project_id", "state", "environment")}
     return {
         each.identity
         for each in records
         if each.identity in named
-        and (owner := jobs.get(UUID(named[each.identity])))
-        and owner == projects.get(metering.project_number(each.account))
+        and (job := jobs.get(UUID(named[each.identity]))) is not None
+        and job.project_id == projects.get(metering.project_number(each.account))
+        and (job.state in UNFINISHED or job.environment.get(SCHEDULER_NUMBER) == each.raw_id)
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bitgoeul.compute.ports import Tier
+from bitgoeul.compute.ports import Tier, account_name
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
@@ -108,11 +108,6 @@ class SlurmConfig:
                 N_("The job has no project, and the cluster no account for such jobs."), field="account"
             )
         return self.account or account_name(project)
-
-
-def account_name(project: str) -> str:
-    """The Slurm account of a project, from its number: ``PRJ-00012`` has ``bg-prj-00012``."""
-    return f"bg-{project.lower()}"
 
 
 def _names(setting: str, found: object, form: re.Pattern[str]) -> dict[str, str]:

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bitgoeul.compute.ports import AccountWish, Drift, EngineRefused
+from bitgoeul.compute.ports import AccountWish, Drift, EngineRefused, account_name
 from bitgoeul.kernel.text import N_, Text
 
 from .commands import Commands
-from .config import CORE, SlurmConfig, account_name
+from .config import CORE, SlurmConfig
 
 OWNER = "bitgoeul"
 QOS = "bitgoeul"

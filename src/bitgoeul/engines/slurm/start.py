@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bitgoeul.compute.ports import Ending, JobSpec, Tier
+from bitgoeul.compute.ports import SCHEDULER_NUMBER, Ending, JobSpec, Tier
 from bitgoeul.engines.local.files import try_lock
 from bitgoeul.engines.local.isolation import choose
 from bitgoeul.engines.local.isolation.enclosure import Isolation
@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
         },
     )
     node = os.environ.get("SLURMD_NODENAME", "")
-    Wrapper(job, None, {"engine": "slurm", "slurm_job": str(number), "node": node}).run()
+    Wrapper(job, None, {"engine": "slurm", SCHEDULER_NUMBER: str(number), "node": node}).run()
     return status_of(job)
 
 
