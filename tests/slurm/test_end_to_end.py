@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pwd
 import time
 from datetime import timedelta
 
@@ -116,6 +117,23 @@ def test_a_grant_becomes_an_account_and_a_job_on_it_is_charged(bitgoeul, describ
     assert after.held == 0
     assert 2_000 <= after.used <= 2 * 4_000, "two NPUs for a second and what the wrapper adds"
     assert after.used == 2 * seen.measured["wall_ms"]
+
+    # Plain sbatch on the same account: metered from the accounting, and our own job is not charged again.
+    entry = pwd.getpwnam("games")
+    testbed.run(
+        "sbatch", "-A", account, "-p", "npu", "--gres=npu:atom:1", "-o", "/dev/null", "--wrap", "sleep 3",
+        f"--comment=bitgoeul:{job.id}", user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], cwd="/tmp",
+    )  # fmt: skip
+    testbed.wait("the accounting has both", lambda: "COMPLETED" in testbed.must(
+        "sacct", "-n", "-X", "-P", "-u", "games", "-o", "State"))  # fmt: skip
+    pulled = bitgoeul("usage", "pull", "centre", "--json")
+    assert pulled.exit_code == 0, pulled.output
+    told = json.loads(pulled.stdout)
+    assert (told["new"], told["left_out"]["own_job"]) == (1, 1), told
+    again = json.loads(bitgoeul("usage", "pull", "centre", "--json").stdout)
+    assert (again["new"], again["changed"]) == (0, 0)
+    later = {one.id: one for one in resources.allocations(project_ids=[project.id])[project.id]}[npus.id]
+    assert later.used - after.used in (3_000, 4_000), (told, "one NPU for three seconds, as Slurm counted them")
 
     # The books moved, the limit did not: what was used and what is left are the same whole.
     assert compute.drift("centre") == []

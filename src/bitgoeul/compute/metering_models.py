@@ -10,10 +10,14 @@ from bitgoeul.kernel.clock import now
 
 
 class MeteredCluster(models.Model):
-    """A cluster whose accounting is read; its row is the lock under which one reading at a time writes."""
+    """A cluster whose accounting is read; its row is the lock under which one reading at a time writes.
+
+    ``pulled_until`` is up to when the cluster itself was asked; null where only exports are read.
+    """
 
     code = models.SlugField(primary_key=True, max_length=40)
     read_at = models.DateTimeField(default=now)
+    pulled_until = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return self.code

@@ -11,7 +11,7 @@ Engine calls happen outside database transactions, for they may be slow and cann
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -444,6 +444,19 @@ class Provisioner(Protocol):
         """Mend what differs and can be mended; what was mended, and what is left with ``mendable`` false.
 
         Done again it changes nothing. What the platform did not make is never touched.
+        """
+        ...
+
+
+@runtime_checkable
+class AccountingReader(Protocol):
+    """The engine's scheduler keeps an accounting of everybody's work, also of what did not come through us."""
+
+    def accounting(self, since: datetime, until: datetime) -> Iterator[str]:
+        """The lines of ``sacct --parsable2`` with its header and times in UTC, of all that was there in between.
+
+        The follower asks for windows that overlap, every few minutes. Work that the accounting calls running and
+        that the scheduler no longer has is left out. Raises ``EngineUnavailable``.
         """
         ...
 

@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("code", models.SlugField(max_length=40, primary_key=True, serialize=False)),
                 ("read_at", models.DateTimeField(default=bitgoeul.kernel.clock.now)),
+                ("pulled_until", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(

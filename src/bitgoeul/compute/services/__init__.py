@@ -7,11 +7,13 @@ from .following import follow_once
 from .history import PastJob, define_cluster, import_jobs
 from .metering import Ingested, close_month, ingest, refund
 from .provisioning import drift, provision
+from .pulling import Pulled, pull
 from .submitting import estimate, submit_job
 
 __all__ = [
     "Ingested",
     "PastJob",
+    "Pulled",
     "cancel_job",
     "close_month",
     "define_cluster",
@@ -21,6 +23,7 @@ __all__ = [
     "import_jobs",
     "ingest",
     "provision",
+    "pull",
     "refund",
     "submit_job",
     "write_off_job",

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.local.store import JobStore, end_if_never_started
 from bitgoeul.kernel.clock import parse_rfc3339
 
+from .accounting import accounting
 from .commands import Commands
 from .config import SlurmConfig
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
@@ -181,6 +182,12 @@ class SlurmEngine(JobStore):
         """See the port."""
         steps = plan(wishes, look(self.commands), self.config)
         return [_told(step) for step in mend(self.commands, steps)]
+
+    # --- AccountingReader
+
+    def accounting(self, since: datetime, until: datetime) -> Iterator[str]:
+        """See the port."""
+        return accounting(self.commands, since, until)
 
     def _nodes(self, seconds_old: float = 0.0) -> list[Node]:
         """The nodes of our partitions; what they have at all may be some time old, what is free may not."""

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,36 @@ def _into_the_books(file: Path, cluster: str, reader: Reader, zone_name: str, ou
     )
     if not out.as_json:
         print_left_out(out, left_out, reader.first_lines)
+
+
+@usage.command("pull")
+@click.argument("cluster")
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Read again from this day on (UTC)."
+)
+@json_option
+def pull(cluster: str, since: datetime | None, as_json: bool) -> None:
+    """Ask the cluster CLUSTER for its accounting and take it into the books.
+
+    The follower does it every few minutes. What was read before changes nothing; stopped, the next pull goes on.
+    """
+    use_django_patiently()
+    from bitgoeul.accounts.facade import Actor
+    from bitgoeul.compute import facade as compute
+
+    refuse_other_schema("Nothing was read: the code")
+    begin = since.replace(tzinfo=UTC) if since else None
+    pulled = compute.pull(cluster, actor=Actor.system("usage"), since=begin)
+    done, left_out = pulled.done, pulled.left_out + pulled.done.left_out
+    row = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged, "entries": done.entries}
+    told = {str(reason): count for reason, count in sorted(left_out.items())}
+    out = Out(as_json)
+    out.row(
+        {**row, "left_out": told, "until": pulled.until.isoformat()},
+        f"{cluster}: {done.new} new, {done.changed} changed, {done.unchanged} as before; {done.entries} entries",
+    )
+    if not as_json:
+        print_left_out(out, left_out, {})
 
 
 @usage.command("close-month")
