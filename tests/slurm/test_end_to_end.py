@@ -122,7 +122,8 @@ def test_a_grant_becomes_an_account_and_a_job_on_it_is_charged(bitgoeul, describ
     entry = pwd.getpwnam("games")
     testbed.run(
         "sbatch", "-A", account, "-p", "npu", "--gres=npu:atom:1", "-o", "/dev/null", "--wrap", "sleep 3",
-        f"--comment=bitgoeul:{job.id}", user=entry.pw_uid, group=entry.pw_gid, extra_groups=[], cwd="/tmp",
+        f"--comment=bitgoeul:{job.id}", f"--job-name=bg-{job.id}", user=entry.pw_uid, group=entry.pw_gid,
+        extra_groups=[], cwd="/tmp",
     )  # fmt: skip
     testbed.wait("the accounting has both", lambda: "COMPLETED" in testbed.must(
         "sacct", "-n", "-X", "-P", "-u", "games", "-o", "State"))  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from bitgoeul.compute.plugins import make_engine
 from bitgoeul.compute.ports import Ending, EngineUnavailable, Handle, JobSpec, Limits, Observation, Phase
 from bitgoeul.engines.slurm.submit import name_of
+from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -120,6 +122,26 @@ def test_a_number_that_was_given_away_is_not_taken_for_ours(make, testbed, tmp_p
     assert (seen.ending, ran_once(tmp_path / "trace")) == (Ending.COMPLETED, True)
     assert f"{stranger}" in testbed.must("squeue", "-h", "-o", "%A"), "the stranger's job goes on"
     testbed.must("scancel", str(stranger))
+
+
+def test_what_a_user_writes_neither_breaks_the_accounting_nor_forges_a_line_in_it(make, testbed):
+    since = now() - timedelta(minutes=5)
+    wrong = "a|b|c\n99|COMPLETED|99|testbed|conformance|root|2026-11-26T00:00:00"
+    number = testbed.must(
+        "sbatch", "--parsable", "-A", "conformance", f"--comment={wrong}", f"--job-name={wrong}", "-o",
+        "/dev/null", "--wrap", "true",
+    ).strip()  # fmt: skip
+    testbed.wait(
+        "it has ended", lambda: "COMPLETED" in testbed.must("sacct", "-n", "-X", "-j", number, "-o", "State")
+    )
+    time.sleep(1)
+    lines = list(make().accounting(since, now()))
+    columns = lines[0].split("|")
+    assert columns[-1] == "Comment"
+    assert all(line.count("|") == len(columns) - 1 for line in lines)
+    rows = [dict(zip(columns, line.split("|"), strict=True)) for line in lines[1:]]
+    assert [row["Comment"] for row in rows if row["JobIDRaw"] == number] == [""]
+    assert not [row for row in rows if row["JobIDRaw"] == "99" and row["State"] == "COMPLETED"]
 
 
 def test_the_accounting_may_be_down_while_jobs_are_put_in_and_end(make, testbed, tmp_path):

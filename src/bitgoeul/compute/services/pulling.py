@@ -7,6 +7,8 @@ DAILY_OVERLAP.
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +23,7 @@ from .. import metering
 from ..engines import engine_of
 from ..metering_models import MeteredCluster
 from ..models import Cluster
-from ..ports import AccountingReader, Engine
+from ..ports import AccountingReader, Engine, EngineUnavailable
 from .metering import Ingested, ingest
 
 EVERY = timedelta(minutes=5)
@@ -31,6 +33,10 @@ DAILY_OVERLAP = timedelta(days=7)
 FIRST = timedelta(days=1)
 # A follower has other work: what is behind is caught up with in steps; what is read again is not counted.
 WINDOWS_A_STEP = 4
+RETRY_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+_not_before: dict[str, float] = {}
 
 
 @dataclass
@@ -81,9 +87,17 @@ def _begin(until: datetime | None, moment: datetime) -> datetime:
 
 
 def pull_when_due(engine: Engine, cluster: Cluster, actor: accounts.Actor) -> None:
-    """A follower's step: pull if the last time is EVERY ago, a few windows at once."""
-    if not isinstance(engine, AccountingReader):
+    """A follower's step: pull if the last time is EVERY ago, a few windows at once.
+
+    An accounting that cannot be asked is left alone for RETRY_SECONDS; jobs go on without it.
+    """
+    if not isinstance(engine, AccountingReader) or time.monotonic() < _not_before.get(cluster.pk, 0.0):
         return
     until = MeteredCluster.objects.filter(pk=cluster.pk).values_list("pulled_until", flat=True).first()
-    if until is None or now() - until >= EVERY:
+    if until is not None and now() - until < EVERY:
+        return
+    try:
         pull(cluster.pk, actor=actor, windows_max=WINDOWS_A_STEP)
+    except EngineUnavailable as error:
+        _not_before[cluster.pk] = time.monotonic() + RETRY_SECONDS
+        log.warning("cluster %s: its accounting cannot be read: %s", cluster.pk, error)

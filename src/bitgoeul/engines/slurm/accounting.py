@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from .commands import Commands
+from .submit import COMMENT
 
-# What sacct is asked for; the first two and the state are looked at here.
+# What sacct is asked for: nothing that a user writes, for it may hold the bars and line ends that cut the answer.
 COLUMNS = (
     "JobIDRaw", "State", "JobID", "Cluster", "Account", "User", "Submit", "Start", "End", "Elapsed", "Suspended",
-    "ReqTRES", "AllocTRES", "NodeList", "Comment",
+    "ReqTRES", "AllocTRES", "NodeList",
 )  # fmt: skip
 RUNNING = ("RUNNING", "SUSPENDED", "COMPLETING", "RESIZING", "STOPPED")
 STAMP = "%Y-%m-%dT%H:%M:%S"
+OWN_NAME = re.compile(r"bg-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 log = logging.getLogger(__name__)
 
@@ -22,19 +25,26 @@ log = logging.getLogger(__name__)
 def accounting(commands: Commands, since: datetime, until: datetime) -> Iterator[str]:
     """Header and lines of sacct for everybody's jobs, each attempt of a requeued one too.
 
-    Of a job that a controller lost the accounting goes on to say that it runs ("runaway"): what the controller
-    does not have is left out, so that it does not accrue.
+    The column ``Comment`` is ours: the id of the platform's own job that a record's name claims to be, which
+    whoever charges has to check. Of a job that a controller lost the accounting goes on to say that it runs
+    ("runaway"): what the controller does not have is left out, so that it does not accrue.
     """
-    times = (each.astimezone(UTC).strftime(STAMP) for each in (since, until))
-    begin, end = times
-    printed = commands.run(
-        "sacct", "-a", "-X", "-D", "-P", "-S", begin, "-E", end, "--format", ",".join(COLUMNS)
-    ).splitlines()
+    begin, end = (each.astimezone(UTC).strftime(STAMP) for each in (since, until))
+    window = ("-a", "-X", "-D", "-P", "-S", begin, "-E", end, "--format")
+    printed = commands.run("sacct", *window, ",".join(COLUMNS)).splitlines()
     lives = set(commands.run("squeue", "-h", "-a", "-o", "%A", "-t", ",".join(RUNNING)).split())
-    yield from printed[:1]
+    claims = _claims(commands.run("sacct", "-n", *window, "JobIDRaw,JobName"))
+    for line in printed[:1]:
+        yield f"{line}|Comment"
     for line in printed[1:]:
         number, state = line.split("|", 2)[:2]
         if state.startswith(RUNNING) and number not in lives:
             log.warning("Slurm's accounting says that job %s runs; the controller does not have it", number)
             continue
-        yield line
+        yield f"{line}|{COMMENT + claims[number] if number in claims else ''}"
+
+
+def _claims(printed: str) -> dict[str, str]:
+    """Which job of ours each number says to be."""
+    lines = [line.partition("|") for line in printed.splitlines()]
+    return {number: found[1] for number, _bar, name in lines if (found := OWN_NAME.fullmatch(name))}

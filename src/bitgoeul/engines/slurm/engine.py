@@ -96,17 +96,17 @@ class SlurmEngine(JobStore):
             handle = self._admit(spec, self._stage(spec))
         job = JobDir(self.jobs / str(spec.job_id))
         if not job.has("slurm") and not job.has("exit"):
-            self._hand_over(job, spec, first=first)
+            try:
+                self._hand_over(job, spec, first=first)
+            except EngineRefused:
+                shutil.rmtree(job.path, ignore_errors=True)
+                raise
         return handle
 
     def _hand_over(self, job: JobDir, spec: JobSpec, *, first: bool) -> None:
         number = None if first else self._find(job)
         if number is None:
-            try:
-                number = self._put(request_of(spec, job.path, self.config))
-            except EngineRefused:
-                shutil.rmtree(job.path, ignore_errors=True)
-                raise
+            number = self._put(request_of(spec, job.path, self.config))
         job.write("slurm", {"number": number})
         self._listing = None
 
@@ -298,7 +298,10 @@ class SlurmEngine(JobStore):
             log.warning("job %s: Slurm lost it before it started; it is handed over again", job.job_id)
             for name in ("launch.json", "slurm.json"):
                 (job.path / name).unlink(missing_ok=True)
-            self._hand_over(job, job.spec(), first=False)
+            try:
+                self._hand_over(job, job.spec(), first=False)
+            except EngineRefused as error:  # as when the grant has ended meanwhile
+                job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
         return job.observe()
 
     def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed) -> None:
