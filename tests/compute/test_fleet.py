@@ -125,6 +125,20 @@ def test_the_local_engine_fills_its_own_slots(engineer, tmp_path, settings):
     assert all(one.idle == one.devices for one in part.types)
 
 
+def test_engineers_see_up_to_when_a_cluster_s_accounting_was_read(engineer, cluster):
+    from bitgoeul.compute import facade as compute
+    from bitgoeul.compute.models import Cluster, MeteredCluster
+
+    Cluster.objects.update(enabled=False)
+    Cluster.objects.filter(pk=cluster.code).update(enabled=True)
+    assert compute.standing(now()).accounting_until is None
+    moment = now() - timedelta(hours=3)
+    MeteredCluster.objects.create(code=cluster.code, pulled_until=moment)
+    (one,) = [each for each in fleet.engine_health(actor=engineer) if each.cluster == cluster.code]
+    assert one.read_until == moment
+    assert compute.standing(now()).accounting_until == moment
+
+
 def test_the_queue_is_by_project_and_reads_no_ended_job(project, cluster, engineer, django_assert_num_queries):
     for state, minutes in (
         ("QUEUED", 30),

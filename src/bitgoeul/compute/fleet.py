@@ -15,7 +15,7 @@ from bitgoeul.kernel.text import N_, Label, Text
 from bitgoeul.web.facade import Page, page_of
 
 from .engines import engine_of
-from .models import Cluster, Job, Node, NodeType, Partition, StorageSystem
+from .models import Cluster, Job, MeteredCluster, Node, NodeType, Partition, StorageSystem
 from .ports import NodeState
 from .queries import views
 from .states import JobState
@@ -213,14 +213,15 @@ def unknown_jobs(*, actor: accounts.Actor) -> list[JobView]:
 def engine_health(*, actor: accounts.Actor) -> list[EngineHealth]:
     """Each cluster and what its engine answers now; one that is switched off is not asked."""
     _require(actor)
-    return [_health(row) for row in Cluster.objects.order_by("code")[:CLUSTERS_MAX]]
+    read = dict(MeteredCluster.objects.exclude(pulled_until=None).values_list("pk", "pulled_until"))
+    return [_health(row, read.get(row.pk)) for row in Cluster.objects.order_by("code")[:CLUSTERS_MAX]]
 
 
-def _health(row: Cluster) -> EngineHealth:
+def _health(row: Cluster, read_until: datetime | None) -> EngineHealth:
     capacity, problem = None, None
     if row.enabled:
         try:
             capacity = engine_of(row).capacity()
         except DomainError as error:
             problem = error.text
-    return EngineHealth(row.code, row.title, row.engine, row.enabled, capacity, problem)
+    return EngineHealth(row.code, row.title, row.engine, row.enabled, capacity, problem, read_until)

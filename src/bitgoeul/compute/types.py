@@ -77,12 +77,14 @@ class JobRequest:
 class Standing:
     """The jobs of the installation: how many in each state, since when the oldest waits, how late metering is.
 
-    ``metering_late`` is how long the most overdue job is past its wall-clock limit without having been charged.
+    ``metering_late`` is how long the most overdue job is past its wall-clock limit without having been charged,
+    ``accounting_until`` up to when the accounting of the cluster read longest ago is in the books.
     """
 
     jobs: Mapping[str, int]
     queued_since: datetime | None
     metering_late: timedelta
+    accounting_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,10 @@ class QueueTotals:
 
 @dataclass(frozen=True)
 class EngineHealth:
-    """Whether a cluster's engine answers; ``capacity`` is None when it does not, and ``problem`` says why."""
+    """Whether a cluster's engine answers; ``capacity`` is None when it does not, and ``problem`` says why.
+
+    ``read_until`` is up to when its own accounting was read; None where it has none.
+    """
 
     cluster: str
     title: str
@@ -308,3 +313,4 @@ class EngineHealth:
     enabled: bool
     capacity: Capacity | None
     problem: Text | None
+    read_until: datetime | None

@@ -92,7 +92,7 @@ def _labelled(name: str, words: str, label: str, values: Iterable[tuple[str, flo
 
 
 class Standing(Collector):
-    """How the installation stands now, read when asked: six queries, whatever its size."""
+    """How the installation stands now, read when asked: seven queries, whatever its size."""
 
     def collect(self) -> Iterator[Metric]:
         """Every figure; those of the database only while it answers, and whether it does."""
@@ -131,6 +131,11 @@ def _of_the_database() -> Iterator[Metric]:
         "metering_lag_seconds",
         "How far the most overdue job is past its time limit without being charged.",
         jobs.metering_late.total_seconds(),
+    )
+    yield _gauge(
+        "accounting_age_seconds",
+        "How old what was last read of a cluster's own accounting is; 0 where no cluster has one.",
+        _age(jobs.accounting_until, moment),
     )
     yield _gauge("audit_unsealed_events", "Events without a chain position yet.", behind.unsealed)
     yield _gauge(
