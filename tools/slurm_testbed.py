@@ -86,8 +86,13 @@ def need_all() -> None:
 
 
 def usable_cgroups() -> bool:
-    """Whether the kernel lets us make version 1 control groups of every kind that Slurm needs, by trying."""
+    """Whether the kernel lets us make version 1 control groups of every kind that Slurm needs, by trying.
+
+    Slurm names its groups by the node: beside another testbed, or what one left, this one does without.
+    """
     for controller in CGROUP_CONTROLLERS:
+        if any((CGROUP / controller / f"slurm_{name}").exists() for name, *_rest in NODES):
+            return False
         probe = CGROUP / controller / f"testbed-probe-{os.getpid()}"
         try:
             probe.mkdir()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .django_side import use_django
+from .operator import refuse_other_schema
 from .output import FINDINGS, Out, bad_input, json_option
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def cluster_add(code: str, file: Path, replace: bool, as_json: bool) -> None:
     from bitgoeul.accounts import facade as accounts
     from bitgoeul.compute import facade as compute
 
+    refuse_other_schema("Nothing was changed: the code")
     if not code or len(code) > 40 or not all(c.isalnum() or c in "-_" for c in code):
         raise bad_input("CODE has letters, digits, - and _ only, 40 at most.")
     if any(each.code == code for each in compute.clusters()) and not replace:
@@ -102,6 +104,7 @@ def cluster_provision(code: str, apply: bool, as_json: bool) -> None:
     from bitgoeul.accounts import facade as accounts
     from bitgoeul.compute import facade as compute
 
+    refuse_other_schema("Nothing was changed: the code")
     actor = accounts.Actor.system("command-line")
     found = compute.provision(code, actor=actor) if apply else compute.drift(code)
     out = Out(as_json)
