@@ -170,6 +170,16 @@ def test_a_node_that_dies_takes_its_job_along_and_the_end_is_named(make, testbed
     assert ran_once(trace)
 
 
+def test_a_job_that_was_lost_before_it_started_is_handed_over_again(make, testbed, tmp_path):
+    engine, trace = make(), tmp_path / "trace"
+    engine._put = lambda asked: 987_654  # the controller took it, and its memory of it is gone
+    handle = engine.submit(spec(1, trace))
+    fresh = make()
+    assert patiently(lambda: fresh.poll([handle])) == [], "not listed is unknown, not done"
+    assert ended(fresh, handle).ending is Ending.COMPLETED
+    assert ran_once(trace)
+
+
 def test_a_second_start_of_the_same_job_does_nothing(make, testbed, tmp_path):
     engine, trace = make(), tmp_path / "trace"
     wanted = spec(3, trace)

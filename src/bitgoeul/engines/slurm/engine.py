@@ -296,10 +296,9 @@ class SlurmEngine(JobStore):
         self._over_since.pop(str(job.job_id), None)
         if not job.has("exit"):
             log.warning("job %s: Slurm lost it before it started; it is handed over again", job.job_id)
-            for name in ("launch.json", "slurm.json"):
-                (job.path / name).unlink(missing_ok=True)
+            (job.path / "launch.json").unlink(missing_ok=True)
             try:
-                self._hand_over(job, job.spec(), first=False)
+                self._hand_over(job, job.spec(), first=True)  # the queue was just seen to be without it
             except EngineRefused as error:  # as when the grant has ended meanwhile
                 job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
         return job.observe()
