@@ -101,6 +101,10 @@ def test_a_controller_that_dies_right_after_a_submit_loses_nothing_and_starts_no
     engine = make()
     assert patiently(lambda: engine.submit(wanted)) == handle
     seen = ended(engine, handle)
+    if not trace.exists():  # Slurm ended it before it started, and says so
+        assert seen.ending in (Ending.NOT_STARTED, Ending.CANCELLED), seen
+        assert engine.usage([handle]) == []
+        return
     assert ran_once(trace)
     assert seen.ending in (Ending.COMPLETED, Ending.ENGINE_LOST, Ending.CANCELLED, Ending.STOPPED), seen
     (record,) = engine.usage([handle])

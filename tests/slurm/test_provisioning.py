@@ -170,9 +170,9 @@ def test_a_job_of_the_portal_runs_on_the_account_of_its_project_and_knows_its_np
     assert len(numbers[0].split(",")) == 2
     (record,) = engine.usage([handle])
     assert (record.cores, record.device_ms["npu-atom"]) == (2, 2 * record.wall_ms)
-    told = testbed.must(
-        "sacct", "-n", "-X", "-P", f"--name=bg-{spec.job_id}", "-o", "Account,AllocTRES,Comment"
-    ).strip()
+    asked = ("sacct", "-n", "-X", "-P", f"--name=bg-{spec.job_id}", "-o", "Account,AllocTRES,Comment")
+    testbed.wait("the accounting has it", lambda: "npu" in testbed.must(*asked))
+    told = testbed.must(*asked).strip()
     assert told.startswith("bg-prj-00001|")
     assert "gres/npu:atom=2" in told
     assert told.endswith(f"|bitgoeul:{spec.job_id}")
