@@ -68,11 +68,11 @@ ENDED = frozenset(
 
 
 def listed(lines: Sequence[Sequence[str]]) -> list[Listed]:
-    """Read lines of squeue or sacct; a cancelled job says by whom behind its state."""
+    """Read lines of squeue or sacct; a cancelled job says by whom behind its state, a name may hold anything."""
     return [
-        Listed(int(number), state.split()[0].rstrip("+"), name)
-        for number, state, name in lines
-        if number.isdecimal() and state
+        Listed(int(line[0]), line[1].split()[0].rstrip("+"), "|".join(line[2:]))
+        for line in lines
+        if len(line) > 2 and line[0].isdecimal() and line[1]
     ]
 
 
