@@ -135,16 +135,19 @@ def test_what_a_user_writes_neither_breaks_the_accounting_nor_forges_a_line_in_i
         "sbatch", "--parsable", "-A", "conformance", f"--comment={wrong}", f"--job-name={wrong}", "-o",
         "/dev/null", "--wrap", "true",
     ).strip()  # fmt: skip
-    testbed.wait(
-        "it has ended", lambda: "COMPLETED" in testbed.must("sacct", "-n", "-X", "-j", number, "-o", "State")
-    )
-    time.sleep(1)
-    lines = list(make().accounting(since, now()))
+    engine = make()
+
+    def ended_there() -> list[str]:
+        done = f"{number}|COMPLETED|"
+        return [line for line in engine.accounting(since, now()) if line.startswith(done)]
+
+    testbed.wait("the accounting tells of it", ended_there)
+    lines = list(engine.accounting(since, now()))
     columns = lines[0].split("|")
     assert columns[-1] == "Comment"
     assert all(line.count("|") == len(columns) - 1 for line in lines)
     rows = [dict(zip(columns, line.split("|"), strict=True)) for line in lines[1:]]
-    assert [row["Comment"] for row in rows if row["JobIDRaw"] == number] == [""]
+    assert "" in [row["Comment"] for row in rows if row["JobIDRaw"] == number]
     assert not [row for row in rows if row["JobIDRaw"] == "99" and row["State"] == "COMPLETED"]
 
 

@@ -15,6 +15,7 @@ COLUMNS = (
     "JobIDRaw", "State", "JobID", "Cluster", "Account", "User", "Submit", "Start", "End", "Elapsed", "Suspended",
     "ReqTRES", "AllocTRES", "NodeList",
 )  # fmt: skip
+START = COLUMNS.index("Start")
 RUNNING = ("RUNNING", "SUSPENDED", "COMPLETING", "RESIZING", "STOPPED")
 STAMP = "%Y-%m-%dT%H:%M:%S"
 OWN_NAME = re.compile(r"bg-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
@@ -33,18 +34,22 @@ def accounting(commands: Commands, since: datetime, until: datetime) -> Iterator
     window = ("-a", "-X", "-D", "-P", "-S", begin, "-E", end, "--format")
     printed = commands.run("sacct", *window, ",".join(COLUMNS)).splitlines()
     lives = set(commands.run("squeue", "-h", "-a", "-o", "%A", "-t", ",".join(RUNNING)).split())
-    claims = _claims(commands.run("sacct", "-n", *window, "JobIDRaw,JobName"))
+    claims = _claims(commands.run("sacct", "-n", *window, "JobIDRaw,Start,JobName"))
     for line in printed[:1]:
         yield f"{line}|Comment"
     for line in printed[1:]:
-        number, state = line.split("|", 2)[:2]
+        cells = line.split("|")
+        number, state, start = cells[0], cells[1], cells[START]
         if state.startswith(RUNNING) and number not in lives:
             log.warning("Slurm's accounting says that job %s runs; the controller does not have it", number)
             continue
-        yield f"{line}|{COMMENT + claims[number] if number in claims else ''}"
+        claim = claims.get((number, start))
+        yield f"{line}|{COMMENT + claim if claim else ''}"
 
 
-def _claims(printed: str) -> dict[str, str]:
-    """Which job of ours each number says to be."""
-    lines = [line.partition("|") for line in printed.splitlines()]
-    return {number: found[1] for number, _bar, name in lines if (found := OWN_NAME.fullmatch(name))}
+def _claims(printed: str) -> dict[tuple[str, str], str]:
+    """Which job of ours each record says to be, by number and start: a number alone may be given away."""
+    lines = [line.split("|", 2) for line in printed.splitlines()]
+    return {
+        (line[0], line[1]): found[1] for line in lines if len(line) > 2 and (found := OWN_NAME.fullmatch(line[2]))
+    }
