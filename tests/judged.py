@@ -21,8 +21,8 @@ class Judged:
     record: dict[str, Any]
 
 
-def judge(project_id: UUID, **changes: Any) -> Judged:
-    """A new subject of the project with one judged trial; ``changes`` go into the facts."""
+def judge(project_id: UUID, file: str = samples.SUBJECT, **changes: Any) -> Judged:
+    """A new subject of the project with one judged trial of ``file``, a digest; ``changes`` go into the facts."""
     from bitgoeul.kernel.clock import now
     from bitgoeul.kernel.ids import new_id
     from bitgoeul.trials import models
@@ -36,7 +36,7 @@ def judge(project_id: UUID, **changes: Any) -> Judged:
         project_id=project_id, name=f"chip {number}", kind="onnx", created_by="test"
     )
     version = models.SubjectVersion.objects.create(
-        subject=subject, number=1, digest=samples.SUBJECT, size=7, filename="m.onnx", created_by="test"
+        subject=subject, number=1, digest=file, size=7, filename="m.onnx", created_by="test"
     )
     trial = models.Trial.objects.create(
         subject_version=version,
@@ -50,8 +50,11 @@ def judge(project_id: UUID, **changes: Any) -> Judged:
         expected_seconds=1,
         requested_by="test",
     )
-    facts = samples.facts(trial_id=str(trial.id), subject_name=f"chip {number} v1", issued_at=now(), **changes)
-    return Judged(new_id(), project_id, version.id, facts, samples.record(trial_id=str(trial.id)))
+    facts = samples.facts(
+        trial_id=str(trial.id), subject_name=f"chip {number} v1", subject_digest=file, issued_at=now(), **changes
+    )
+    record = samples.record(trial_id=str(trial.id), subject={"digest": file, "kind": "onnx"})
+    return Judged(new_id(), project_id, version.id, facts, record)
 
 
 def publish(project_ids: Sequence[UUID], count: int) -> None:

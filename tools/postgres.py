@@ -86,7 +86,7 @@ def free_port() -> int:
     return port
 
 
-def _dies_with_parent() -> Callable[[], None]:
+def dies_with_parent() -> Callable[[], None]:
     """For between fork and exec: the server shuts down fast when this process is gone, however it went."""
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
 
@@ -198,7 +198,7 @@ class Server:
             self.process = subprocess.Popen(
                 [str(self.bin / "postgres"), "-D", str(self.data), *words],
                 cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environ(),
-                start_new_session=True, preexec_fn=_dies_with_parent(), **self._as_user(),
+                start_new_session=True, preexec_fn=dies_with_parent(), **self._as_user(),
             )  # fmt: skip
         while self.process.poll() is None and time.monotonic() < limit:
             if self.answers():

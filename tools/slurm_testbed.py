@@ -31,8 +31,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from postgres import _dies_with_parent as dies_with_parent
-from postgres import clean_up_when_ended, free_port
+from postgres import clean_up_when_ended, dies_with_parent, free_port
 from trouble import Trouble
 
 PACKAGES = ("slurm-wlm", "slurmdbd", "slurmrestd", "slurm-wlm-jwt-plugin", "munge", "mariadb-server")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bitgoeul.kernel.canonical import sha256_hex
+from judged import judge
 from trials.evidence import samples
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "gwangju"
@@ -32,10 +33,8 @@ def owner(ara, project):
 @pytest.fixture
 def issue(project, settings, tmp_path):
     """Issue evidence: ``issue()`` public and passed, or otherwise by keyword."""
-    from bitgoeul.kernel.clock import now
-    from bitgoeul.kernel.ids import new_id
     from bitgoeul.trials import facade as trials
-    from bitgoeul.trials import models
+    from bitgoeul.trials.models import Trial
 
     settings.KEYS, settings.HEADS = tmp_path / "keys", tmp_path / "heads"
 
@@ -47,46 +46,10 @@ def issue(project, settings, tmp_path):
         project_id=project.id,
         model=None,
     ):
-        number = models.Trial.objects.count() + 1
-        protocol, _ = models.ProtocolVersion.objects.get_or_create(
-            digest=samples.PROTOCOL,
-            defaults={"code": "inference", "version": "1.0", "definition": {"title": "A protocol"}},
-        )
-        file = sha256_hex(model or f"model {number}".encode())
-        subject = models.Subject.objects.create(
-            project_id=project_id, name=f"chip {number}", kind="onnx", created_by="test"
-        )
-        version = models.SubjectVersion.objects.create(
-            subject=subject, number=1, digest=file, size=7, filename="m.onnx", created_by="test"
-        )
-        trial = models.Trial.objects.create(
-            subject_version=version,
-            project_id=project_id,
-            subject_digest=version.digest,
-            protocol=protocol,
-            parameters={},
-            attempt=number,
-            visibility="private",
-            job_id=new_id(),
-            expected_seconds=1,
-            requested_by="test",
-        )
-        facts = samples.facts(
-            trial_id=str(trial.id),
-            subject_name=f"chip {number} v1",
-            subject_digest=file,
-            issued_at=now(),
-            verdict=samples.verdict(outcome),
-        )
-        return trials.issue_evidence(
-            id=new_id(),
-            project_id=project_id,
-            subject_version_id=version.id,
-            facts=facts,
-            record=samples.record(trial_id=str(trial.id), subject={"digest": file, "kind": "onnx"}),
-            audience=trials.Audience(visibility, (), embargo_until),
-            actor="system:judge",
-        )
+        file = sha256_hex(model or f"model {Trial.objects.count() + 1}".encode())
+        ready = judge(project_id, file, verdict=samples.verdict(outcome))
+        audience = trials.Audience(visibility, (), embargo_until)
+        return trials.issue_evidence(**ready.__dict__, audience=audience, actor="system:judge")
 
     return make
 

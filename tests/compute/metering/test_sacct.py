@@ -38,6 +38,15 @@ def test_a_header_names_the_columns_in_any_order_and_case_with_a_bar_at_the_end_
     assert (record.raw_id, record.state, record.start, record.elapsed) == ("9_4", "TIMEOUT", 1_480_064_401, 10)
 
 
+@pytest.mark.parametrize("last", ["Comment", "JobName"])
+def test_a_bar_in_what_a_user_writes_takes_no_work_out_of_the_reading(last):
+    names = f"State|Submit|Start|End|Elapsed|AllocTRES|JobID|{last}"
+    cells = "COMPLETED|1480064400|1480064401|1480064411|10|cpu=1,node=1|9|free|work|here"
+    (record,), reader = read(names, cells, header=False)
+    assert (record.raw_id, record.elapsed) == ("9", 10)
+    assert not reader.left_out
+
+
 @pytest.mark.parametrize("missing", ["Submit", "Start", "End", "State", "AllocTRES", "Elapsed"])
 def test_a_header_without_a_needed_column_is_refused_by_its_name_with_the_remedy(missing):
     lines = [each.replace(missing, "Other" + missing[:1]) for each in export()]

@@ -283,12 +283,16 @@ NAMES_TO_EXPORT = (
 )
 
 
+# What users write: a bar in it must not take their work out of the reading.
+FREE_TEXT = ("jobname", "comment")
+
+
 class Columns:
-    """Which column is where; the last one may hold the separator when it is the job's name."""
+    """Which column is where; the last one may hold the separator when users write it."""
 
     def __init__(self, names: Sequence[str], trailing: bool = False) -> None:
         self.count, self.trailing = len(names), trailing
-        self.free_text = names[-1] == "jobname"
+        self.free_text = names[-1] in FREE_TEXT
         places = {name: place for place, name in enumerate(names)}
         # A column that is not there has the place of an empty cell put behind the last one.
         self._pick = itemgetter(*[places.get(name, self.count) for name in Row._fields])
