@@ -286,8 +286,15 @@ class Testbed:
         process.wait(STOP_SECONDS_MAX)
 
     def resume_nodes(self) -> None:
-        """Take drained and lost nodes back into service and wait until all are idle."""
+        """Clear every node of what a fault left: its jobs, a drain, and what the controller wrongly remembers."""
+        if left := self.run("squeue", "-h", "-a", "-o", "%A").stdout.split():
+            self.run("scancel", *left)
         names = ",".join(name for name, *_rest in NODES)
+        # Down ends what the controller believes to run there, which no node may confirm any more.
+        self.run("scontrol", "update", f"nodename={names}", "state=down", "reason=testbed")
+        for name, *_rest in NODES:
+            self.kill(f"slurmd.{name}")
+            self.start_slurmd(name)
         self.run("scontrol", "update", f"nodename={names}", "state=resume")
         self.wait("every node is idle", self._nodes_idle)
 
