@@ -197,6 +197,6 @@ def test_a_second_start_of_the_same_job_does_nothing(make, testbed, tmp_path):
     doubled._find = lambda job: None
     doubled.submit(wanted)
     seen = ended(make(), handle)
-    names = testbed.must("sacct", "-n", "-X", "-P", f"--name={name_of(wanted.job_id)}", "-o", "JobIDRaw").split()
-    assert len(names) == 2
+    asked = ("sacct", "-n", "-X", "-P", f"--name={name_of(wanted.job_id)}", "-o", "JobIDRaw")
+    testbed.wait("the accounting has both", lambda: len(testbed.must(*asked).split()) == 2)
     assert (seen.ending, ran_once(trace)) == (Ending.COMPLETED, True)
