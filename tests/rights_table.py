@@ -60,6 +60,7 @@ POST /projects/{project}/jobs/new/                          compute.submit_job  
 POST /projects/{project}/jobs/price/                        compute.submit_job                project       200
 GET  /jobs/{job}/                                           compute.view_job                  job           200
 GET  /jobs/{job}/state/                                     compute.view_job                  job           302
+GET  /jobs/{job}/use/                                       compute.view_job                  job           302
 GET  /jobs/{job}/log/                                       compute.view_job                  job           200
 POST /jobs/{job}/cancel/                                    compute.cancel_job                job           302
 POST /jobs/{job}/write-off/                                 compute.write_off_job             job           302
@@ -185,6 +186,7 @@ GET  /api/v1/jobs?project_id={project}                      compute.view_project
 POST /api/v1/jobs                                           compute.submit_job                project       201
 POST /api/v1/jobs/estimate                                  self                              -             200
 GET  /api/v1/jobs/{job}                                     compute.view_job                  job           200
+GET  /api/v1/jobs/{job}/use                                 compute.view_job                  job           200
 GET  /api/v1/jobs/{job}/log                                 compute.view_job                  job           200
 GET  /api/v1/jobs/{job}/artefacts                           compute.view_job                  job           200
 GET  /api/v1/jobs/{done}/artefacts/log/stdout               compute.view_job                  job           200

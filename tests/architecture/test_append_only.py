@@ -26,6 +26,7 @@ TABLES = [
     "compute_closedmonth",
     "compute_jobartefact",
     "compute_jobhold",
+    "compute_jobsamples",
     "ledger_hold",
     "ledger_holdresolution",
     "ledger_posting",

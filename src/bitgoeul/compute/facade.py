@@ -33,6 +33,7 @@ from .services import (
 from .states import MACHINE as JOB
 from .states import JobState
 from .types import ArtefactView, ClusterView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
+from .use import JobUse, job_use
 
 __all__ = [
     "JOB",
@@ -43,6 +44,7 @@ __all__ = [
     "Ingested",
     "JobRequest",
     "JobState",
+    "JobUse",
     "JobView",
     "Limits",
     "LogChunk",
@@ -65,6 +67,7 @@ __all__ = [
     "import_jobs",
     "ingest",
     "job",
+    "job_use",
     "job_views",
     "jobs",
     "load_example",

@@ -19,6 +19,7 @@ __all__ = [
     "Job",
     "JobArtefact",
     "JobHold",
+    "JobSamples",
     "MeteredCluster",
     "MeteredRecord",
     "Node",
@@ -130,3 +131,13 @@ class JobArtefact(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.role} {self.name}"
+
+
+class JobSamples(AppendOnlyModel):
+    """How an ended job's use went: points of ``ports.Sample`` in order, as lists."""
+
+    job = models.OneToOneField("compute.Job", on_delete=models.PROTECT, primary_key=True, related_name="+")
+    points = models.JSONField()
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from bitgoeul.kernel.clock import parse_rfc3339, rfc3339
@@ -31,6 +31,7 @@ ENTRY_POINT_GROUP = "bitgoeul.engines"
 STREAMS = ("stdout", "stderr")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 READ_LIMIT = 1024 * 1024
+SAMPLES_MAX = 120
 # Where a usage record's environment names the job's number in the accounting of the cluster's own scheduler.
 SCHEDULER_NUMBER = "scheduler_number"
 ACCOUNT_PREFIX = "bg-"
@@ -217,6 +218,14 @@ class Observation:
     reason: Text | None = None
 
 
+class Sample(NamedTuple):
+    """What a job had used ``wall_ms`` after its start: processor time so far, and the highest memory lately."""
+
+    wall_ms: int
+    cpu_ms: int
+    memory_kib: int
+
+
 @dataclass(frozen=True)
 class UsageRecord:
     """What a job was given, from the engine's own record: allocated, not requested, not estimated.
@@ -225,6 +234,7 @@ class UsageRecord:
     × the wall time **up to the wall limit**: the time the engine takes to end a job beyond it is not the
     customer's. ``cpu_ms`` is the processor time really used and ``memory_kib_max`` the highest memory of all
     processes together, both for the reader, never for the charge. ``final`` is true when nothing will change.
+    ``samples`` says how the use went, at most SAMPLES_MAX points in order; empty where the engine took none.
     """
 
     job_id: UUID
@@ -240,6 +250,7 @@ class UsageRecord:
     memory_kib_max: int
     final: bool
     environment: Mapping[str, str] = field(default_factory=dict)
+    samples: Sequence[Sample] = ()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from django.http import FileResponse, HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from bitgoeul.accounts.facade import actor_of
-from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals
+from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals, render_text
 
 from . import facade
 from .downloads import download
@@ -119,6 +119,31 @@ class LogOut(Schema):
     truncated: bool
 
 
+class SampleOut(Schema):
+    """What a job had used ``wall_ms`` after its start: processor time so far, the highest memory lately."""
+
+    wall_ms: int
+    cpu_ms: int
+    memory_kib: int
+
+
+class MeasuredOut(Schema):
+    """What an engine measured of a job, whole."""
+
+    cores: int
+    wall_ms: int
+    cpu_ms: int
+    memory_kib_max: int
+
+
+class UseOut(Schema):
+    """A job's use so far, at most 120 samples in order; ``advice`` comes at its end, in the reader's language."""
+
+    measured: MeasuredOut | None
+    samples: list[SampleOut]
+    advice: list[str]
+
+
 class ArtefactOut(Schema):
     """A file a job left."""
 
@@ -202,6 +227,17 @@ def read_job_log(
     """From byte ``offset``, live while the job runs. Who may see the job may."""
     chunk = facade.read_log(actor=actor_of(request), job_id=job_id, stream=stream, offset=offset, limit=limit)
     return LogOut.model_validate(chunk, from_attributes=True)
+
+
+@router.get("/jobs/{uuid:job_id}/use", response={200: UseOut, **refusals(404)}, summary="How a job's use goes")
+def get_job_use(request: HttpRequest, job_id: UUID) -> UseOut:
+    """Live while it runs; afterwards with advice for the next one. Who may see the job may."""
+    use = facade.job_use(actor=actor_of(request), job_id=job_id)
+    return UseOut(
+        measured=MeasuredOut.model_validate(use.measured, from_attributes=True) if use.measured else None,
+        samples=[SampleOut(**one._asdict()) for one in use.samples],
+        advice=[render_text(each) for each in use.advice],
+    )
 
 
 @router.get(

@@ -16,6 +16,7 @@ urlpatterns = [
     path("projects/<uuid:project_id>/jobs/price/", views.job_price, name="job_price"),
     path("jobs/<uuid:job_id>/", views.job, name="job"),
     path("jobs/<uuid:job_id>/state/", views.job_state, name="job_state"),
+    path("jobs/<uuid:job_id>/use/", views.job_use, name="job_use"),
     path("jobs/<uuid:job_id>/log/", views.job_log, name="job_log"),
     path("jobs/<uuid:job_id>/cancel/", views.job_cancel, name="job_cancel"),
     path("jobs/<uuid:job_id>/write-off/", views.job_write_off, name="job_write_off"),

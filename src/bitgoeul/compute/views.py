@@ -30,6 +30,7 @@ from .ports import STREAMS
 from .queries import artefact, artefacts, default_cluster, job_lines, thing_of
 from .states import MACHINE
 from .types import JobView, LogChunk
+from .use import charts
 from .words import environment_rows, isolation_view, plain_word
 
 LOG_PIECE = 128 * 1024
@@ -184,6 +185,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "environment": environment_rows(view.environment),
         "isolation": isolation_view(view.environment),
         "limits": view.request.limits,
+        **_use_context(actor, view),
         **_log_context(request, actor, view, stream),
     }
     return no_store(render(request, "compute/job.html", context))
@@ -201,6 +203,17 @@ def job_state(request: HttpRequest, job_id: UUID) -> HttpResponse:
     if view.finished:
         answer["HX-Refresh"] = "true"
     return no_store(answer)
+
+
+@require_GET
+@login_required
+def job_use(request: HttpRequest, job_id: UUID) -> HttpResponse:
+    """GET /jobs/<id>/use/ — what the job makes of what it has, as a fragment of its page."""
+    actor = accounts.actor_of(request)
+    view = facade.job(actor=actor, job_id=job_id)
+    if not is_fragment(request):
+        return redirect("compute:job", job_id=job_id)
+    return no_store(render(request, "compute/parts/use.html", {"job": view, **_use_context(actor, view)}))
 
 
 @require_GET
@@ -263,6 +276,11 @@ def _state_context(actor: accounts.Actor, view: JobView) -> dict[str, object]:
         "may_cancel": accounts.may(actor=actor, verb="compute.cancel_job", thing=thing),
         "may_write_off": accounts.may(actor=actor, verb="compute.write_off_job", thing=thing),
     }
+
+
+def _use_context(actor: accounts.Actor, view: JobView) -> dict[str, object]:
+    use = facade.job_use(actor=actor, job_id=view.id)
+    return {"use": use, "charts": charts(use, view.request.limits)}
 
 
 def _stream(request: HttpRequest) -> str:

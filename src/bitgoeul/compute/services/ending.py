@@ -16,7 +16,7 @@ from bitgoeul.resources import facade as resources
 
 from .. import rules
 from ..events import JOB_FINISHED
-from ..models import Job, JobArtefact, JobHold
+from ..models import Job, JobArtefact, JobHold, JobSamples
 from ..ports import Observation, UsageRecord
 
 
@@ -49,6 +49,9 @@ def end_used(row: Job, seen: Observation, record: UsageRecord | None, kept: Sequ
         ],
         ignore_conflicts=True,
     )
+    if record is not None and record.samples:
+        points = [list(each) for each in record.samples]
+        JobSamples.objects.bulk_create([JobSamples(job=row, points=points)], ignore_conflicts=True)
     changes = {
         "started_at": seen.started_at,
         "exit_code": seen.exit_code,

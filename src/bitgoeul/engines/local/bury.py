@@ -61,6 +61,7 @@ def cut_off(job: JobDir, start: Record, ending: Ending, params: Mapping[str, str
         "cpu_ms": last["cpu_ms"],
         "memory_kib_max": last["memory_kib_max"],
         "metering": last.get("metering", ""),
+        "samples": last.get("samples", []),
     }
 
 

@@ -18,6 +18,7 @@ from bitgoeul.compute.ports import (
     JobSpec,
     Observation,
     Phase,
+    Sample,
     UsageRecord,
     ending_text,
 )
@@ -152,6 +153,7 @@ class JobDir:
             memory_kib_max=last["memory_kib_max"],
             final=end is not None,
             environment={**start.get("environment", {}), "metering": last.get("metering", "")},
+            samples=tuple(Sample(*point) for point in last.get("samples", ())),
         )
 
 
