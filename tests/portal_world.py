@@ -327,6 +327,10 @@ def rest_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "/api/v1/allocations/{allocation}/suspend": {"reason": REASON},
         "/api/v1/allocations/{allocation}/resume": {"reason": REASON},
         "/api/v1/allocations/{allocation}/recall": {"reason": REASON},
+        "/api/v1/prices": {
+            "id": str(new_id()), "unit": "core_ms", "krw": 50, "amount": 3_600_000, "since": "2100-01-01",
+            "source": REASON,
+        },
         "/api/v1/jobs": {
             "id": str(new_id()), "project_id": str(ids["project"]), "name": "작업", "argv": ["true"],
             "limits": {"wall_seconds": 10}, "files": {"a.txt": "가"},

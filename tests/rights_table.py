@@ -179,6 +179,8 @@ POST /api/v1/allocations/{allocation}/recall                resources.recall_all
 GET  /api/v1/trail/project/{project}                        accounts.view_project             project       200
 GET  /api/v1/trail/evidence/{private}                       trials.view_evidence              private       200
 GET  /api/v1/resources                                      resources.view_catalogue          portal        200
+GET  /api/v1/prices                                         resources.view_catalogue          portal        200
+POST /api/v1/prices                                         resources.set_price               portal        201
 GET  /api/v1/fleet                                          compute.view_fleet                portal        200
 GET  /api/v1/fleet/nodes                                    compute.view_fleet                portal        200
 GET  /api/v1/fleet/queue                                    compute.view_fleet                portal        200

@@ -40,6 +40,7 @@ TABLES = [
     "programmes_callversion",
     "programmes_decision",
     "programmes_signature",
+    "resources_price",
     "resources_usage",
     "trials_evidence",
     "trials_evidenceinvalidation",

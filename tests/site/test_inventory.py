@@ -44,8 +44,9 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "compute:jobs": ("list_jobs",),
     "compute:job_new": ("submit_job", "list_allocations"),
     "compute:job_price": ("estimate_job",),
-    "compute:job": ("get_job", "list_job_artefacts", "read_job_log"),
+    "compute:job": ("get_job", "get_job_use", "list_job_artefacts", "read_job_log"),
     "compute:job_state": ("get_job",),
+    "compute:job_use": ("get_job_use",),
     "compute:job_log": ("read_job_log",),
     "compute:job_cancel": ("cancel_job",),
     "compute:job_write_off": ("write_off_job",),
@@ -106,7 +107,7 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "site:board": ("get_board",),
     "site:catalogue": ("list_catalogue",),
     "site:catalogue_xlsx": ("list_catalogue",),
-    "site:catalogue_entry": ("get_catalogue_entry",),
+    "site:catalogue_entry": ("get_catalogue_entry", "list_prices"),
     "site:interface": "is about this interface; openapi.json says the same to programs",
     "site:language": "sets the browser's language; a program sends Accept-Language",
 }
@@ -127,6 +128,7 @@ WITHOUT_A_PAGE = {
     "suspend_allocation": "the operator's own hand",
     "resume_allocation": "the operator's own hand",
     "recall_allocation": "the operator's own hand",
+    "set_price": "the operator's own hand",
     "list_resources": "the codes and units that allocations and calls name",
 }
 HEALTH = ("healthz", "readyz", "metrics")

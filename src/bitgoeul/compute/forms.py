@@ -85,6 +85,19 @@ class JobForm(PortalForm):
     def _device_fields(self) -> list[str]:
         return [f"device_{name}" for name in self.devices]
 
+    def numbers(self) -> dict[str, int] | None:
+        """Cores, time, memory and devices as typed, or first values; None while one of them is no number."""
+        if self.is_bound:
+            self.is_valid()
+        found: dict[str, int] = {}
+        for name in ("cores", "wall_seconds", "memory_mib", *self._device_fields()):
+            first = self.get_initial_for_field(self.fields[name], name)
+            value = self.cleaned_data.get(name) if self.is_bound else first
+            if value is None and not name.startswith("device_"):
+                return None
+            found[name] = int(value or 0)
+        return found
+
     def limits(self) -> Limits:
         """The limits of a valid form."""
         return Limits(**{name: self.cleaned_data[name] for name in LIMIT_LABELS})

@@ -19,12 +19,13 @@ from bitgoeul.kernel.errors import BadInput, DomainError, WrongState
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.kernel.text import Text
 from bitgoeul.ledger.facade import UNITS
-from bitgoeul.resources import facade as resources
 from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number, render_text
 
-from . import facade, rules
+from . import facade, offers
 from .downloads import download
 from .forms import JobForm
+from .job_templates import TEMPLATES, first_values
+from .models import Cluster
 from .origins import origin_address
 from .ports import STREAMS
 from .queries import artefact, artefacts, default_cluster, job_lines, thing_of
@@ -68,7 +69,8 @@ def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
     actor = accounts.actor_of(request)
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
-    form = _form(request)
+    cluster = default_cluster()
+    form = _form(request, cluster)
     sent = request.method == "POST" and "show" not in request.POST
     if sent and form.is_valid():
         answer = _submit(request, actor, project_id, form)
@@ -77,8 +79,8 @@ def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
     context = {
         "project": project,
         "form": form,
-        "price": price_of(form, project_id),
-        "balances": _left(project_id),
+        "templates": TEMPLATES,
+        **_offer(form, project_id, cluster),
     }
     return no_store(render(request, "compute/job_new.html", context, status=400 if sent else 200))
 
@@ -86,19 +88,21 @@ def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def job_price(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """POST /projects/<id>/jobs/price/ — the price of the form as typed so far, as a fragment."""
+    """POST /projects/<id>/jobs/price/ — price and place of the form as typed so far, as a fragment."""
     actor = accounts.actor_of(request)
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
-    context = {"price": price_of(_form(request), project_id)}
-    return no_store(render(request, "compute/parts/price.html", context))
+    cluster = default_cluster()
+    context = _offer(_form(request, cluster), project_id, cluster)
+    return no_store(render(request, "compute/parts/offer.html", context))
 
 
-def _form(request: HttpRequest) -> JobForm:
-    devices = sorted(default_cluster().device_units)
+def _form(request: HttpRequest, cluster: Cluster) -> JobForm:
+    devices = sorted(cluster.device_units)
     if request.method == "POST":
         return JobForm(request.POST, devices=devices)
-    return JobForm(initial={"id": new_id()}, devices=devices)
+    first = first_values(request.GET.get("template", ""), devices)
+    return JobForm(initial={**first, "id": new_id()}, devices=devices)
 
 
 def _submit(request: HttpRequest, actor: accounts.Actor, project_id: UUID, form: JobForm) -> HttpResponse | None:
@@ -118,49 +122,17 @@ def _submit(request: HttpRequest, actor: accounts.Actor, project_id: UUID, form:
     return redirect("compute:job", job_id=view.id)
 
 
-@dataclass(frozen=True)
-class PriceLine:
-    """What a job would hold of one unit, what is left now and what would be left after."""
-
-    unit: str
-    need: int
-    left: int
-
-    @property
-    def after(self) -> int:
-        """What would be left; negative when it falls short."""
-        return self.left - self.need
-
-    @property
-    def missing(self) -> int:
-        """How much is missing; 0 when it suffices."""
-        return max(0, -self.after)
-
-
-def price_of(form: JobForm, project_id: UUID) -> list[PriceLine]:
-    """The price of a form, of its first values when it is empty; nothing while its numbers are not valid."""
-    if form.is_bound:
-        form.is_valid()
-        values = form.cleaned_data
-    else:
-        values = {name: field.initial for name, field in form.fields.items()}
-    if values.get("cores") is None or values.get("wall_seconds") is None:
-        return []
-    wall_ms = int(values["wall_seconds"]) * 1000
-    units = default_cluster().device_units
-    needs = {rules.CORE_UNIT: int(values["cores"]) * wall_ms}
-    for name in form.devices:
-        needs[units[name]] = needs.get(units[name], 0) + int(values.get(f"device_{name}") or 0) * wall_ms
-    left = _left(project_id)
-    return [PriceLine(unit, need, left.get(unit, 0)) for unit, need in needs.items() if need]
-
-
-def _left(project_id: UUID) -> dict[str, int]:
-    """What the project has left, by unit, as far as jobs can use it."""
-    left: dict[str, int] = {}
-    for one in resources.allocations(project_ids=[project_id]).get(project_id, []):
-        left[one.unit] = left.get(one.unit, 0) + max(0, one.available)
-    return left
+def _offer(form: JobForm, project_id: UUID, cluster: Cluster) -> dict[str, object]:
+    """Price and place of a form, of its first values when it is new; nothing while its numbers are not valid."""
+    values = form.numbers()
+    if values is None:
+        return {}
+    devices = {name: values[f"device_{name}"] for name in form.devices}
+    needs = offers.needs_of(values["cores"], values["wall_seconds"], devices, cluster.device_units)
+    return {
+        "price": offers.price(project_id, needs),
+        "room": offers.room(cluster, values["cores"], values["memory_mib"], devices),
+    }
 
 
 # --- one job

@@ -33,6 +33,7 @@ PLAIN_WORDS = {
     "processors": N_("Processors of the machine"),
     "software-target": N_("Software target"),
     "core": N_("CPU core"),
+    "memory_mib": N_("Memory (MiB)"),
 }
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from bitgoeul.accounts.facade import Actor
+from bitgoeul.kernel.ids import derive
 from bitgoeul.kernel.text import Label
 
+from .prices import set_price
 from .services import define_centre, define_resource
-from .types import Category, CentreView, Details, Sector, Way
+from .types import Category, CentreView, Details, Price, Sector, Way
 
 GRID_MINUTES = 30
 
@@ -31,6 +34,11 @@ def load_example(actor: Actor, directory: Path, full: bool = False) -> Mapping[s
     for entry in entries_of(directory, full=full):
         _define(actor, entry, centres[entry["centre"]])
         count += 1
+    for entry in _read(directory / "prices.json")["prices"]:
+        identity = derive("resources.price", entry["unit"], entry["since"])
+        since = date.fromisoformat(entry["since"])
+        priced = Price(identity, **{**entry, "since": since}, is_example=True)
+        set_price(actor=actor, price=priced)
     return {"centres": len(centres), "resources": count}
 
 

@@ -7,6 +7,7 @@ from .catalogue import ORDERS, centres, entries, entries_to_export, entry, grant
 from .example import load_example
 from .finding import find_entries
 from .metering import settle_use
+from .prices import prices, prices_on, set_price
 from .queries import allocation, allocations, statement, usage
 from .services import (
     define_centre,
@@ -33,6 +34,7 @@ from .types import (
     GrantLine,
     HoldLine,
     Origin,
+    Price,
     ResourceView,
     Sector,
     UsageView,
@@ -54,6 +56,7 @@ __all__ = [
     "GrantLine",
     "HoldLine",
     "Origin",
+    "Price",
     "ResourceView",
     "Sector",
     "UsageView",
@@ -75,11 +78,14 @@ __all__ = [
     "granted_of",
     "hold_for",
     "load_example",
+    "prices",
+    "prices_on",
     "recall",
     "register_source",
     "release_holds",
     "resources",
     "resume",
+    "set_price",
     "settle_use",
     "statement",
     "suspend",

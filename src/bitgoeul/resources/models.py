@@ -133,3 +133,30 @@ class Usage(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.source_key}#{self.revision}"
+
+
+class Price(AppendOnlyModel):
+    """What an amount of a unit costs from a day on: ``krw`` for ``amount``, in the unit's ledger scale.
+
+    A new price is a new row. For a day, the one that began last holds, and of two that began on the same day the
+    one set last.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    unit = models.ForeignKey("ledger.Unit", on_delete=models.PROTECT, related_name="+")
+    krw = models.BigIntegerField()
+    amount = models.BigIntegerField()
+    since = models.DateField()
+    source = models.CharField(max_length=200)
+    is_example = models.BooleanField(default=False)
+    set_by = models.CharField(max_length=80)
+    set_at = models.DateTimeField(default=now)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(krw__gte=0, amount__gte=1), name="resources_price_amounts"),
+        )
+        indexes = (models.Index(fields=["unit", "-since", "-set_at"], name="resources_price_latest"),)
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} from {self.since}: KRW {self.krw}"

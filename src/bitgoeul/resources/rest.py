@@ -15,9 +15,10 @@ from bitgoeul.kernel.text import Label
 from bitgoeul.ledger.facade import StatementLine
 from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals, render_text
 
-from . import catalogue, queries, services
+from . import catalogue, prices, queries, services
 from .periods import YEARS, period
-from .types import AllocationView, CatalogueFilter, Category, Origin, ResourceView, Sector
+from .prices import KRW_MAX, SOURCE_MAX
+from .types import AllocationView, CatalogueFilter, Category, Origin, Price, ResourceView, Sector
 
 router = Router(tags=["resources"])
 Day = Annotated[date, Field(ge=date(YEARS[0], 1, 1), le=date(YEARS[1], 12, 31))]
@@ -111,6 +112,29 @@ class ResourceList(Paged):
     """One page of the catalogue."""
 
     items: list[ResourceOut]
+
+
+class PriceIn(Schema):
+    """A price to set; the caller makes ``id``. ``krw`` is for ``amount`` of the unit, in ledger amounts."""
+
+    id: UUID
+    unit: Annotated[str, Field(max_length=40)]
+    krw: Annotated[int, Field(ge=0, le=KRW_MAX)]
+    amount: Annotated[int, Field(ge=1, le=WHOLE_MAX)]
+    since: Day
+    source: Annotated[str, Field(min_length=1, max_length=SOURCE_MAX)]
+
+
+class PriceOut(PriceIn):
+    """A price; ``is_example`` marks what an example made up."""
+
+    is_example: bool
+
+
+class PriceList(Paged):
+    """One page of the prices."""
+
+    items: list[PriceOut]
 
 
 class EntryOut(Schema):
@@ -354,3 +378,21 @@ def list_catalogue(
 def get_catalogue_entry(request: HttpRequest, code: str) -> EntryOut:
     """In both languages. Open to everybody."""
     return _entry(catalogue.entry(code))
+
+
+def _price(view: Price) -> PriceOut:
+    return PriceOut(**vars(view))
+
+
+@router.get("/prices", response=PriceList, summary="What units cost")
+def list_prices(request: HttpRequest, page: PageNumber = 1) -> PriceList:
+    """Every price there was, is and will be, newest first. Anybody signed in may."""
+    accounts.require(actor=accounts.actor_of(request), verb="resources.view_catalogue", thing=accounts.PORTAL)
+    return paged(PriceList, prices.prices(page), _price)
+
+
+@router.post("/prices", response={201: PriceOut, **refusals(403, 409)}, summary="Set a price")
+def set_price(request: HttpRequest, body: PriceIn) -> Status[PriceOut]:
+    """Staff may, within an elevation; from today on at the earliest. The same again changes nothing."""
+    made = prices.set_price(actor=accounts.actor_of(request), price=Price(**body.dict()))
+    return Status(201, _price(made))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from bitgoeul.kernel.errors import LimitReached
+from bitgoeul.kernel.quantity import divide_half_up
 from bitgoeul.kernel.text import N_, Label, Text
 
 from .states import AllocationState
@@ -265,3 +266,20 @@ class UsageView:
     ended_at: datetime
     recorded_at: datetime
     detail: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Price:
+    """What ``amount`` of a unit (in its ledger scale) costs in whole KRW from the day ``since`` on."""
+
+    id: UUID
+    unit: str
+    krw: int
+    amount: int
+    since: date
+    source: str
+    is_example: bool = False
+
+    def worth(self, amount: int) -> int:
+        """What an amount costs in whole KRW, rounded half up once."""
+        return divide_half_up(amount * self.krw, self.amount)

@@ -41,3 +41,4 @@ register_verb(
         elevated=True,
     )
 )
+register_verb(Verb("resources.set_price", "portal", Text(N_("Set a price")), operator_roles=STAFF, elevated=True))

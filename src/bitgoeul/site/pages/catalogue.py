@@ -124,10 +124,17 @@ def catalogue_entry(request: HttpRequest, code: str) -> HttpResponse:
         "unit": UNITS[one.unit].label,
         "offers": list(_offers(code)),
         "granted": resources.granted_of(code),
+        "price": _price(one.unit),
         "devices": _devices(one),
         "storage": compute.public_storage() if one.category == resources.Category.STORAGE else (),
     }
     return render(request, "site/pages/catalogue_entry.html", context)
+
+
+def _price(unit: str) -> dict[str, object] | None:
+    """What the unit costs today: the won, for how much, since when and by whose word."""
+    found = resources.prices_on().get(unit)
+    return {"krw": found.krw, "for": formats.human_amount(found.amount, unit), "of": found} if found else None
 
 
 def _devices(one: resources.ResourceView) -> list[dict[str, object]]:
