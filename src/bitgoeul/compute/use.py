@@ -179,7 +179,7 @@ def charts(use: JobUse, limits: Limits) -> list[UseChart]:
             gettext("{most} of {limit} MiB at most").format(most=max(memory), limit=limits.memory_mib),
             {
                 **common,
-                "series": [{"name": gettext("held"), "values": memory}],
+                "series": [{"name": gettext("in use"), "values": memory}],
                 "limits": [{"name": gettext("limit"), "value": limits.memory_mib}],
                 "unit": "MiB",
             },
