@@ -44,6 +44,7 @@ class Piece:
 PIECES = (
     Piece("races", ("tests/races",), 30),
     Piece("followers", ("tests/faults/test_followers.py",), 30),
+    Piece("ingest", ("tests/faults/test_ingest.py",), 30),
     Piece("kills", ("tests/journeys/test_kill.py",), 60),
     Piece("scale", ("tests/scale",), 60, ("sqlite",)),  # it reads SQLite's query plans
     Piece("slurm", ("tests/slurm/test_faults.py",), 60, ("sqlite",)),

@@ -1,4 +1,7 @@
-"""What the processes of these tests do on a home: `act.py prepare JOBS DIRECTORY CORES | follow | report`."""
+"""What the processes of these tests do on a home.
+
+`act.py prepare JOBS DIRECTORY CORES | follow | report | project | metered`
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -14,12 +18,13 @@ import django
 django.setup()
 
 from django.db import OperationalError  # noqa: E402
+from django.db.models import Sum  # noqa: E402
 
 from bitgoeul.accounts import facade as accounts  # noqa: E402
 from bitgoeul.audit import facade as audit  # noqa: E402
 from bitgoeul.audit.models import Message  # noqa: E402
 from bitgoeul.compute import facade as compute  # noqa: E402
-from bitgoeul.compute.models import Cluster, Job  # noqa: E402
+from bitgoeul.compute.models import Cluster, DayUse, Job, MeteredRecord  # noqa: E402
 from bitgoeul.compute.services import following  # noqa: E402
 from bitgoeul.compute.states import UNFINISHED  # noqa: E402
 from bitgoeul.kernel.clock import now  # noqa: E402
@@ -104,6 +109,23 @@ def report() -> None:
     print(json.dumps({"jobs": jobs, "news": news, "used": allocation.used, "held": allocation.held}))
 
 
-ACTS = {"prepare": prepare, "follow": follow, "report": report}
+def project() -> None:
+    """A project with plenty; its number as JSON."""
+    print(json.dumps({"number": accounts.projects([prepare_project()]).popitem()[1].number}))
+
+
+def metered() -> None:
+    """How many records of accounting are in the books, and what they were charged by two of them, as JSON."""
+    used = sum(each.used for views in _all_allocations().values() for each in views)
+    days = DayUse.objects.aggregate(charged=Sum("charged"))["charged"]
+    print(json.dumps({"records": MeteredRecord.objects.count(), "used": used, "days": days or 0}))
+
+
+def _all_allocations() -> Mapping[UUID, Sequence[resources.AllocationView]]:
+    ids = list(MeteredRecord.objects.values_list("project_id", flat=True).distinct())
+    return resources.allocations(project_ids=ids)
+
+
+ACTS = {"prepare": prepare, "follow": follow, "report": report, "project": project, "metered": metered}
 if __name__ == "__main__":
     ACTS[sys.argv[1]](*[int(word) if word.isdigit() else word for word in sys.argv[2:]])

@@ -1,4 +1,4 @@
-"""Cuts one write off at each of its statements in turn: `cut.py hold|settle|submit|cancel`.
+"""Cuts one write off at each of its statements in turn: `cut.py hold|settle|submit|cancel|ingest`.
 
 The connection is ended by the server (`pg_terminate_backend`) right before or right after the n-th statement, for
 every n that the write has. Prints JSON: how many cuts were made, and everything that did not hold.
@@ -10,6 +10,7 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import count
 from uuid import UUID
 
 import django
@@ -135,6 +136,20 @@ def cancelling() -> Callable[[], Callable[[], object]]:
     return make
 
 
+def ingesting() -> Callable[[], Callable[[], object]]:
+    from bitgoeul.compute.ports import account_name
+    from compute.metering.lines import line, read
+
+    account = account_name(accounts.projects([project_with_resources()]).popitem()[1].number)
+    made = count()
+
+    def make() -> Callable[[], object]:
+        records, _reader = read(line(JobID=str(next(made)), Account=account))
+        return lambda: compute.ingest(actor=SYSTEM, cluster="moa", records=records)
+
+    return make
+
+
 def project_with_resources() -> UUID:
     from faults.act import prepare_project
 
@@ -142,5 +157,5 @@ def project_with_resources() -> UUID:
 
 
 if __name__ == "__main__":
-    acts = {"hold": holding, "settle": settling, "submit": submitting, "cancel": cancelling}
+    acts = {"hold": holding, "settle": settling, "submit": submitting, "cancel": cancelling, "ingest": ingesting}
     print(json.dumps(cut_everywhere(acts[sys.argv[1]]())))

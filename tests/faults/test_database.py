@@ -41,7 +41,7 @@ TERMINATE = (
 )
 
 
-@pytest.mark.parametrize("write", ["hold", "settle", "submit", "cancel"])
+@pytest.mark.parametrize("write", ["hold", "settle", "submit", "cancel", "ingest"])
 def test_a_write_that_is_cut_off_at_any_statement_is_undone_and_can_be_repeated(
     stopped_installation, write, record_property
 ):
