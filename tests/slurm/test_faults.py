@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -109,6 +110,34 @@ def test_a_controller_that_dies_right_after_a_submit_loses_nothing_and_starts_no
     assert seen.ending in (Ending.COMPLETED, Ending.ENGINE_LOST, Ending.CANCELLED, Ending.STOPPED), seen
     (record,) = engine.usage([handle])
     assert record.wall_ms <= 8_000 + OVERHEAD_MS
+
+
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_rest_service_that_dies_amid_submits_loses_none_and_doubles_none(
+    make, testbed, tmp_path, cluster_config, round_
+):
+    rest = {"url": testbed.rest_url, "version": "v0.0.38", "user": "root"}
+    config = {**cluster_config, "partitions": {**cluster_config["partitions"], "core": "hpc"}, "rest": rest}
+    engine = make_engine("slurm", tmp_path / "engine", config)
+    wanted = [spec(0.1, tmp_path / f"trace-{number}") for number in range(12)]
+    killer = threading.Timer(0.02 + round_ % 10 * 0.02, testbed.kill, ["slurmrestd"])
+    killer.start()
+    handles, refused = {}, 0
+    for each in wanted:
+        try:
+            handles[each.job_id] = engine.submit(each)
+        except EngineUnavailable:
+            refused += 1
+    killer.join()
+    testbed.start_slurmrestd()
+    assert refused or round_, "it died before the last submit"
+    # As the follower does: whoever has no handle is handed over again, by whatever process.
+    again = make_engine("slurm", tmp_path / "engine", config)
+    for number, each in enumerate(wanted):
+        handle = patiently(lambda each=each: again.submit(each))
+        assert handle == handles.get(each.job_id, handle)
+        assert ended(again, handle).ending is Ending.COMPLETED
+        assert ran_once(tmp_path / f"trace-{number}")
 
 
 def test_a_number_that_was_given_away_is_not_taken_for_ours(make, testbed, tmp_path):
