@@ -8,7 +8,7 @@ from .example import load_example
 from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
-from .metering_reports import MonthUse, month_use
+from .metering_reports import MeteredView, MonthUse, metered_runs, month_use
 from .origins import register_origin
 from .ports import Drift, Limits
 from .queries import artefacts, clusters, job, job_views, jobs, standing
@@ -48,6 +48,7 @@ __all__ = [
     "JobView",
     "Limits",
     "LogChunk",
+    "MeteredView",
     "MonthUse",
     "NotEnoughLeft",
     "Origin",
@@ -71,6 +72,7 @@ __all__ = [
     "job_views",
     "jobs",
     "load_example",
+    "metered_runs",
     "month_use",
     "provision",
     "public_storage",

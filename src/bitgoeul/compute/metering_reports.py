@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
 from .metering import FIELDS, next_month
-from .models import DayUse
+from .models import DayUse, MeteredRecord
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,31 @@ class MonthUse:
             "amount": self.amount,
             "charged": self.charged,
         }
+
+
+@dataclass(frozen=True)
+class MeteredView:
+    """One metered run of a job: ``start`` and ``end`` are seconds since 1970 in UTC."""
+
+    id: UUID
+    job_id: str
+    state: str
+    start: int
+    end: int
+    refunded_permille: int
+
+
+RUNS_MAX = 1_000
+
+
+def metered_runs(*, cluster: str, job_id: str) -> Sequence[MeteredView]:
+    """The runs of one job that were metered, oldest first, by its number or its shown id; unchecked.
+
+    A number that a cluster gave away twice, and a job that was requeued, have several.
+    """
+    rows = MeteredRecord.objects.filter(Q(raw_id=job_id) | Q(job_id=job_id), cluster_id=cluster)
+    names = ("id", "job_id", "state", "start", "end", "refunded_permille")
+    return [MeteredView(*row) for row in rows.order_by("start", "pk").values_list(*names)[:RUNS_MAX]]
 
 
 def month_use(*, month: str) -> Sequence[MonthUse]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -21,6 +23,7 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict
 from bitgoeul.ledger import facade as ledger
 from bitgoeul.resources.models import Usage
+from bitgoeul.site.cli import cli
 
 from .lines import HOUR, line, read
 
@@ -158,6 +161,22 @@ def test_a_refund_is_an_entry_and_holds_for_later_readings(ours, cores, balance)
     assert balance(cores).used == 5 * HOUR
     with pytest.raises(BadInput):
         compute.refund(actor=SYSTEM, record_id=record.pk, permille=1001, reason="x")
+
+
+def test_every_run_of_a_job_is_refunded_from_the_command_line(ours, cores, balance):
+    def refund(*words: str):
+        return CliRunner().invoke(cli, ["usage", "refund", *words, "--reason", "node was slow", "--json"])
+
+    take(ours(), ours(Start="2026-11-25T12:00:00", End="2026-11-25T13:00:00"), ours(JobID="8"))
+    told = json.loads(refund("moa", "7", "12.5").stdout)
+    assert (told["runs"], told["changed"], told["permille"]) == (2, 2, 125)
+    assert balance(cores).used == 2 * HOUR * 2 * 875 // 1000 + 2 * HOUR
+    assert json.loads(refund("moa", "7", "12.5").stdout)["changed"] == 0
+    assert json.loads(refund("moa", "7", "0").stdout)["changed"] == 2
+    assert balance(cores).used == 6 * HOUR
+    for words in (("moa", "9", "10"), ("moa", "7", "0.25"), ("moa", "7", "101")):
+        assert refund(*words).exit_code != 0
+    assert balance(cores).used == 6 * HOUR
 
 
 @pytest.mark.parametrize(

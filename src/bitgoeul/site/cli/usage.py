@@ -138,6 +138,37 @@ def close_month(month: str, as_json: bool) -> None:
     Out(as_json).row({"month": month, "closed": True}, f"{month} is closed.")
 
 
+@usage.command("refund")
+@click.argument("cluster")
+@click.argument("job", metavar="JOB")
+@click.argument("percent", type=click.FloatRange(0, 100))
+@click.option("--reason", required=True, help="Why; it stands in the audit trail.")
+@json_option
+def refund(cluster: str, job: str, percent: float, reason: str, as_json: bool) -> None:
+    """Give back PERCENT of what each run of JOB at CLUSTER was charged; 0 takes a refund back.
+
+    Correction entries in the ledger, which hold when the job is read again. The same again changes nothing.
+    """
+    use_django_patiently()
+    from bitgoeul.accounts.facade import Actor
+    from bitgoeul.compute import facade as compute
+
+    refuse_other_schema("Nothing was given back: the code")
+    permille = round(percent * 10)
+    if abs(permille - percent * 10) > 1e-6:
+        raise bad_input("PERCENT has one decimal at most.")
+    runs = compute.metered_runs(cluster=cluster, job_id=job)
+    if not runs:
+        raise bad_input(f"No run of job {job} at {cluster} is in the books. Read them with bitgoeul usage pull.")
+    changed = [each for each in runs if each.refunded_permille != permille]
+    for each in changed:
+        compute.refund(actor=Actor.system("usage"), record_id=each.id, permille=permille, reason=reason)
+    Out(as_json).row(
+        {"cluster": cluster, "job": job, "runs": len(runs), "changed": len(changed), "permille": permille},
+        f"{job}: {permille / 10:g} % of {len(runs)} runs given back, {len(changed)} changed.",
+    )
+
+
 @usage.command("month")
 @click.argument("month", metavar="YYYY-MM")
 @json_option
