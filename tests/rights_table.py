@@ -52,7 +52,11 @@ POST /projects/{project}/members/                           accounts.change_memb
 POST /projects/{project}/members/{bora}/remove/             accounts.change_members           project       302
 POST /projects/{project}/members/{bora}/owner/              accounts.hand_over_project        project       302
 GET  /projects/{project}/statement/                         resources.view_statement          project       200
+GET  /use/                                                  resources.view_use                portal        200
+GET  /use/allocations/                                      resources.view_use                portal        200
 GET  /fleet/                                                compute.view_fleet                portal        200
+GET  /fleet/accounts/                                       compute.view_fleet                portal        200
+POST /fleet/accounts/                                       compute.look_for_drift            portal        404
 GET  /fleet/nodes/                                          compute.view_fleet                portal        200
 GET  /projects/{project}/jobs/                              compute.view_project              project       200
 GET  /projects/{project}/jobs/new/                          compute.submit_job                project       200
@@ -129,6 +133,8 @@ GET  /agreements.xlsx                                       programmes.view_wait
 GET  /agreements/{agreement}/text/                          programmes.view_application       application   200
 GET  /partners.xlsx                                         programmes.view_partnerships      installation  200
 GET  /trail/evidence/{private}/?format=xlsx                 trials.view_evidence              private       200
+GET  /use.xlsx                                              resources.view_use                portal        200
+GET  /use/allocations.xlsx                                  resources.view_use                portal        200
 GET  /fleet/nodes.xlsx                                      compute.view_fleet                portal        200
 GET  /jobs/{done}/files/log/stdout                          compute.view_job                  job           200
 GET  /projects/{project}/statement/?format=xlsx             resources.view_statement          project       200
@@ -182,6 +188,7 @@ GET  /api/v1/resources                                      resources.view_catal
 GET  /api/v1/prices                                         resources.view_catalogue          portal        200
 POST /api/v1/prices                                         resources.set_price               portal        201
 GET  /api/v1/fleet                                          compute.view_fleet                portal        200
+GET  /api/v1/fleet/accounts                                 compute.view_fleet                portal        200
 GET  /api/v1/fleet/nodes                                    compute.view_fleet                portal        200
 GET  /api/v1/fleet/queue                                    compute.view_fleet                portal        200
 GET  /api/v1/jobs?project_id={project}                      compute.view_project              project       200

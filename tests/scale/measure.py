@@ -21,6 +21,7 @@ from typing import Any
 LARGE = (
     "compute_job", "resources_usage", "resources_allocation", "ledger_transfer", "ledger_posting", "ledger_hold",
     "ledger_account", "ledger_openhold", "audit_event", "audit_seal", "accounts_project", "compute_node",
+    "resources_useday", "resources_usemonth", "compute_dayuse",
 )  # fmt: skip
 EVIDENCE = 60
 # Partial indexes that hold a small part of a large table: reading all of one is what it is for.
@@ -226,6 +227,9 @@ def pages() -> dict[str, Callable[[], None]]:
     engineer /fleet/ | engineer /fleet/nodes/ | engineer /api/v1/fleet | engineer /api/v1/fleet/queue
     anybody /search/?q=시험 | owner /search/?q=학습 | owner /search/?q=가람 | engineer /search/?q=학습
     staff /search/?q=가람 | staff /search/?q=영상 | staff /decisions/
+    staff /use/ | staff /use/?by=project | staff /use/?by=kind&unit=core_ms | staff /use/allocations/
+    staff /use/allocations/?flag=out&order=left | export-staff /use.xlsx?by=project
+    export-staff /use/allocations.xlsx
     staff /home/ | staff /agreements/?waiting | staff /partners/ | staff /partners/?order=name
     export-owner /projects/{project}/statement/?format=xlsx | export-engineer /fleet/nodes.xlsx
     export-anybody /catalogue.xlsx | export-staff /partners.xlsx

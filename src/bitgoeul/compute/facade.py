@@ -8,7 +8,7 @@ from .example import load_example
 from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
-from .metering_reports import MeteredView, MonthUse, metered_runs, month_use
+from .metering_reports import FreeUse, MeteredView, MonthUse, free_use, metered_runs, month_use
 from .origins import register_origin
 from .ports import Drift, Limits
 from .queries import artefacts, clusters, job, job_views, jobs, standing
@@ -16,6 +16,7 @@ from .services import (
     Ingested,
     PastJob,
     Pulled,
+    ask_to_look,
     cancel_job,
     close_month,
     define_cluster,
@@ -41,6 +42,7 @@ __all__ = [
     "ArtefactView",
     "ClusterView",
     "Drift",
+    "FreeUse",
     "Ingested",
     "JobRequest",
     "JobState",
@@ -57,6 +59,7 @@ __all__ = [
     "Standing",
     "artefacts",
     "ask_cluster",
+    "ask_to_look",
     "cancel_job",
     "close_month",
     "clusters",
@@ -65,6 +68,7 @@ __all__ = [
     "estimate",
     "find_jobs",
     "follow_once",
+    "free_use",
     "import_jobs",
     "ingest",
     "job",

@@ -15,12 +15,13 @@ from bitgoeul.kernel.text import N_, Label, Text
 from bitgoeul.web.facade import Page, page_of
 
 from .engines import engine_of
-from .models import Cluster, Job, MeteredCluster, Node, NodeType, Partition, StorageSystem
-from .ports import NodeState
+from .models import Cluster, DriftLook, Job, MeteredCluster, Node, NodeType, Partition, StorageSystem
+from .ports import Drift, NodeState, Provisioner
 from .queries import views
 from .states import JobState
 from .types import (
     DeviceKind,
+    DriftView,
     EngineHealth,
     FleetView,
     JobView,
@@ -225,3 +226,36 @@ def _health(row: Cluster, read_until: datetime | None) -> EngineHealth:
         except DomainError as error:
             problem = error.text
     return EngineHealth(row.code, row.title, row.engine, row.enabled, capacity, problem, read_until)
+
+
+def drift_looks(*, actor: accounts.Actor) -> list[DriftView]:
+    """Each cluster that keeps accounts of its own, and what they were last seen to differ in; nothing is asked."""
+    _require(actor)
+    looks = DriftLook.objects.in_bulk()
+    read = dict(MeteredCluster.objects.exclude(pulled_until=None).values_list("pk", "pulled_until"))
+    rows = Cluster.objects.order_by("code")[:CLUSTERS_MAX]
+    kept = [(row, looks.get(row.pk) or DriftLook(pk=row.pk)) for row in rows if _keeps(row)]
+    return [_drift_view(row, look, read.get(row.pk)) for row, look in kept]
+
+
+def _keeps(row: Cluster) -> bool:
+    try:
+        return isinstance(engine_of(row), Provisioner)
+    except DomainError:
+        return False  # its own settings are wrong, which the page of the fleet says
+
+
+def _drift_view(row: Cluster, look: DriftLook, read_until: datetime | None) -> DriftView:
+    return DriftView(
+        cluster=row.code,
+        title=row.title,
+        asked_at=look.asked_at,
+        looked_at=look.looked_at,
+        count=look.count,
+        found=tuple(
+            Drift(account, what, wanted, found, Text.from_json(advice), mendable)
+            for account, what, wanted, found, advice, mendable in look.found
+        ),
+        problem=Text.from_json(look.problem) if look.problem else None,
+        read_until=read_until,
+    )

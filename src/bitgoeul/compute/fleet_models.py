@@ -98,3 +98,22 @@ class StorageSystem(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class DriftLook(models.Model):
+    """What a cluster's accounts were last seen to differ in; the next look overwrites it.
+
+    ``count`` is whole, ``found`` its first differences. ``problem`` says why the last try brought nothing; what
+    was seen before stays. ``asked_at`` is when somebody asked for a look that has not been tried yet.
+    """
+
+    cluster = models.OneToOneField("compute.Cluster", on_delete=models.PROTECT, primary_key=True, related_name="+")
+    asked_at = models.DateTimeField(null=True)
+    tried_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)
+    count = models.PositiveIntegerField(default=0)
+    found = models.JSONField(default=list)
+    problem = models.JSONField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id}: {self.count}"

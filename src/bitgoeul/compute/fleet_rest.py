@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from bitgoeul.accounts.facade import actor_of
-from bitgoeul.web.facade import Paged, PageNumber, paged, refusals
+from bitgoeul.web.facade import Paged, PageNumber, paged, refusals, render_text
 
 from . import fleet
 from .ports import NodeState
@@ -188,3 +188,49 @@ def list_queue(request: HttpRequest, order: str = "", page: PageNumber = 1) -> Q
         unknown=totals.unknown,
         oldest=totals.oldest,
     )
+
+
+class DriftOut(Schema):
+    """One difference at a cluster; ``account`` is empty for what concerns all of it."""
+
+    account: str
+    what: str
+    wanted: str
+    found: str
+    advice: str
+    mendable: bool
+
+
+class DriftLookOut(Schema):
+    """What a cluster's accounts were last seen to differ in; ``count`` is whole, ``differences`` the first 500."""
+
+    cluster: str
+    asked_at: datetime | None
+    looked_at: datetime | None
+    accounting_read_until: datetime | None
+    problem: str | None
+    count: int
+    differences: list[DriftOut]
+
+
+@router.get("/fleet/accounts", response={200: list[DriftLookOut], **refusals(403)}, summary="Drift of accounts")
+def list_drift(request: HttpRequest) -> list[DriftLookOut]:
+    """The last look at each cluster that keeps accounts of its own. The operator's people may."""
+    return [
+        DriftLookOut(
+            cluster=one.cluster,
+            asked_at=one.asked_at,
+            looked_at=one.looked_at,
+            accounting_read_until=one.read_until,
+            problem=render_text(one.problem) if one.problem else None,
+            count=one.count,
+            differences=[
+                DriftOut(
+                    account=each.account, what=each.what, wanted=each.wanted, found=each.found,
+                    advice=render_text(each.advice), mendable=each.mendable,
+                )
+                for each in one.found
+            ],
+        )
+        for one in fleet.drift_looks(actor=actor_of(request))
+    ]  # fmt: skip

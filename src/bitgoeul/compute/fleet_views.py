@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.documents import Column, xlsx
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.text import Text
-from bitgoeul.web.facade import attachment, no_store, page_number, render_text
+from bitgoeul.web.facade import attachment, no_store, page_number, page_of_items, render_text
 
 from . import fleet
 from .ports import NodeState
+from .services import ask_to_look
 from .squares import MARKS, draw
 from .states import MACHINE
 from .types import NodeTypeView, PartitionView, QueueRow, petaflops
@@ -119,3 +122,27 @@ def nodes_xlsx(request: HttpRequest) -> HttpResponse:
 
 def _word(state: str) -> Text:
     return NODE_STATES[NodeState(state)]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def accounts_page(request: HttpRequest) -> HttpResponse:
+    """GET /fleet/accounts/?cluster=&page= shows the last look; POST with ``cluster`` asks for another."""
+    actor = accounts.actor_of(request)
+    if request.method == "POST":
+        code = request.POST.get("cluster", "").replace("\0", "")[:CODE_MAX]
+        ask_to_look(code, actor=actor)
+        return redirect(f"{reverse('compute:accounts')}?{urlencode({'cluster': code})}")
+    looks = fleet.drift_looks(actor=actor)
+    wanted = request.GET.get("cluster", "")
+    chosen = next((one for one in looks if one.cluster == wanted), looks[0] if looks else None)
+    context = {
+        "looks": looks,
+        "chosen": chosen,
+        "page": page_of_items(chosen.found if chosen else (), page_number(request)),
+        "kept_all": chosen is None or len(chosen.found) == chosen.count,
+        "unknown": fleet.queue_totals(actor=actor).unknown,
+        "may_look": accounts.may(actor=actor, verb="compute.look_for_drift", thing=accounts.PORTAL).allowed,
+        "by_hand": any(not each.mendable for each in chosen.found) if chosen else False,
+    }
+    return no_store(render(request, "compute/accounts.html", context))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.db.models import Case, F, Q, Sum, Value, When
+from django.db.models.functions import TruncMonth
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
 
-from .metering import FIELDS, next_month
+from .metering import FIELDS, next_month, units
 from .models import DayUse, MeteredRecord
 
 
@@ -96,3 +97,38 @@ def _lines(resource: str, sums: Sequence[int]) -> Iterator[tuple[str, int, int]]
     for name, other in zip(FIELDS[2:], others, strict=True):
         if other:
             yield name, other, 0
+
+
+@dataclass(frozen=True)
+class FreeUse:
+    """What was metered in a month and charged to nobody; ``of_projects`` tells it from accounts of no project.
+
+    ``unit`` is the ledger's, or the name of a device that has none; ``amount`` in thousandths of a second.
+    """
+
+    month: date
+    unit: str
+    of_projects: bool
+    amount: int
+
+
+def free_use(*, since: date, until: date) -> Sequence[FreeUse]:
+    """What was metered and not charged, in the months from ``since`` to ``until``, their first days.
+
+    With what the ledger was charged it is all that was used, each use once: the platform's own jobs are charged
+    and stand in no sum of a day; what a cluster's accounting tells stands there with what was charged of it.
+    Unchecked, for the operator's own reports; one query of the few days on which the two differ.
+    """
+    rows = (
+        DayUse.objects.filter(day__gte=since, day__lt=date.fromisoformat(f"{next_month(f'{until:%Y-%m}')}-01"))
+        .exclude(amount=F("charged"))
+        .annotate(month=TruncMonth("day"), known=Case(When(project=None, then=Value(False)), default=Value(True)))
+        .values_list("month", "resource", "known")
+        .annotate(free=Sum(F("amount") - F("charged")))
+        .order_by("resource", "known", "month")
+    )
+    return [
+        FreeUse(month, units().get(resource, resource), known, free)
+        for month, resource, known, free in rows
+        if free
+    ]

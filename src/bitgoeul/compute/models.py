@@ -8,7 +8,7 @@ from bitgoeul.audit.facade import AppendOnlyModel, StatefulModel, state_check, s
 from bitgoeul.kernel.clock import now
 from bitgoeul.web.facade import Lowered
 
-from .fleet_models import Node, NodeType, Partition, StorageSystem
+from .fleet_models import DriftLook, Node, NodeType, Partition, StorageSystem
 from .metering_models import ClosedMonth, DayUse, MeteredCluster, MeteredRecord
 from .states import MACHINE
 
@@ -16,6 +16,7 @@ __all__ = [
     "ClosedMonth",
     "Cluster",
     "DayUse",
+    "DriftLook",
     "Job",
     "JobArtefact",
     "JobHold",

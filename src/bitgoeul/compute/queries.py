@@ -13,7 +13,7 @@ from bitgoeul.kernel.errors import NotFound
 from bitgoeul.kernel.text import Text
 from bitgoeul.web.facade import Page, page_of
 
-from .models import Cluster, Job, JobArtefact, JobHold, MeteredCluster
+from .models import Cluster, DriftLook, Job, JobArtefact, JobHold, MeteredCluster
 from .states import LISTED, JobState
 from .types import ArtefactView, ClusterView, JobLine, JobRequest, JobView, Origin, Standing
 
@@ -141,7 +141,7 @@ def inputs_of_project(project_id: UUID, digests: Iterable[str]) -> set[str]:
 
 
 def standing(moment: datetime) -> Standing:
-    """How the jobs of the whole installation stand, in four queries whatever their number."""
+    """How the jobs of the whole installation stand, in five queries whatever their number."""
     counts = dict(Job.objects.order_by().values_list("state").annotate(count=Count("pk")))
     waiting = Job.objects.filter(state=JobState.QUEUED).aggregate(since=Min("submitted_at"))["since"]
     listed = Job.objects.filter(state__in=[str(state) for state in LISTED]).exclude(started_at=None)
@@ -152,9 +152,11 @@ def standing(moment: datetime) -> Standing:
         late = max(late, moment - (start or moment) - timedelta(seconds=asked["limits"]["wall_seconds"]))
     enabled = Cluster.objects.filter(enabled=True).values("pk")
     read = MeteredCluster.objects.filter(pk__in=enabled).aggregate(until=Min("pulled_until"))["until"]
+    looks = DriftLook.objects.exclude(looked_at=None).order_by("pk").values_list("pk", "count", "looked_at")
     return Standing(
         jobs={str(state): counts.get(str(state), 0) for state in JobState},
         queued_since=waiting,
         metering_late=late,
         accounting_until=read,
+        drift={pk: (count, at) for pk, count, at in looks[:CLUSTERS_MAX] if at},
     )

@@ -12,7 +12,7 @@ from uuid import UUID
 from bitgoeul.kernel.errors import LimitReached
 from bitgoeul.kernel.text import Label, Text
 
-from .ports import Capacity, Limits
+from .ports import Capacity, Drift, Limits
 from .states import JobState
 
 
@@ -78,13 +78,33 @@ class Standing:
     """The jobs of the installation: how many in each state, since when the oldest waits, how late metering is.
 
     ``metering_late`` is how long the most overdue job is past its wall-clock limit without having been charged,
-    ``accounting_until`` up to when the accounting of the cluster read longest ago is in the books.
+    ``accounting_until`` up to when the accounting of the cluster read longest ago is in the books. ``drift`` says
+    by cluster how much its accounts were last seen to differ, and when.
     """
 
     jobs: Mapping[str, int]
     queued_since: datetime | None
     metering_late: timedelta
     accounting_until: datetime | None
+    drift: Mapping[str, tuple[int, datetime]]
+
+
+@dataclass(frozen=True)
+class DriftView:
+    """What a cluster's accounts were last seen to differ in: ``count`` differences, the first in ``found``.
+
+    ``looked_at`` is None before the first look; ``problem`` why the last try brought nothing; ``asked_at`` since
+    when a look is waited for. ``read_until`` is up to when the cluster's accounting is in the books.
+    """
+
+    cluster: str
+    title: str
+    asked_at: datetime | None
+    looked_at: datetime | None
+    count: int
+    found: tuple[Drift, ...]
+    problem: Text | None
+    read_until: datetime | None
 
 
 @dataclass(frozen=True)

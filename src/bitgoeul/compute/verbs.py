@@ -54,3 +54,11 @@ register_verb(
 register_verb(
     Verb("compute.view_fleet", "portal", Text(N_("See the fleet and the queue")), operator_roles=OPERATOR_ANY)
 )
+register_verb(
+    Verb(
+        "compute.look_for_drift",
+        "portal",
+        Text(N_("Ask for a look at a cluster's accounts")),
+        operator_roles=ENGINEERS,
+    )
+)

@@ -8,6 +8,7 @@ from bitgoeul.kernel.clock import now
 
 from .agreements import Side
 from .finding import find_applications, find_calls
+from .groups import group_titles, groups
 from .partnerships import PartnershipLine, partnership_counts, record_partnerships
 from .planning import plan as _plan
 from .queries import (
@@ -69,6 +70,8 @@ __all__ = [
     "decide",
     "find_applications",
     "find_calls",
+    "group_titles",
+    "groups",
     "load_call",
     "load_example",
     "median_time_to_first_usable_minute",

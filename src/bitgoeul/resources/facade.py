@@ -6,7 +6,11 @@ from .budgets import budgets
 from .catalogue import ORDERS, centres, entries, entries_to_export, entry, granted_of, resources
 from .example import load_example
 from .finding import find_entries
+from .forecast import Ahead, Forecast, Pace
 from .metering import settle_use
+from .outlook import FLAGS as OUTLOOK_FLAGS
+from .outlook import ORDERS as OUTLOOK_ORDERS
+from .outlook import Outlook, outlook_page, outlooks, outlooks_to_export
 from .prices import prices, prices_on, set_price
 from .queries import allocation, allocations, statement, usage
 from .services import (
@@ -38,13 +42,20 @@ from .types import (
     ResourceView,
     Sector,
     UsageView,
+    UseBy,
     UseLine,
+    UseRow,
+    UseWanted,
     Way,
 )
+from .use import use_rows, use_to_export, use_totals
 
 __all__ = [
     "ALLOCATION",
     "ORDERS",
+    "OUTLOOK_FLAGS",
+    "OUTLOOK_ORDERS",
+    "Ahead",
     "AllocationNotUsable",
     "AllocationState",
     "AllocationView",
@@ -53,14 +64,20 @@ __all__ = [
     "Category",
     "CentreView",
     "Details",
+    "Forecast",
     "GrantLine",
     "HoldLine",
     "Origin",
+    "Outlook",
+    "Pace",
     "Price",
     "ResourceView",
     "Sector",
     "UsageView",
+    "UseBy",
     "UseLine",
+    "UseRow",
+    "UseWanted",
     "Way",
     "allocation",
     "allocations",
@@ -78,6 +95,9 @@ __all__ = [
     "granted_of",
     "hold_for",
     "load_example",
+    "outlook_page",
+    "outlooks",
+    "outlooks_to_export",
     "prices",
     "prices_on",
     "recall",
@@ -90,4 +110,7 @@ __all__ = [
     "statement",
     "suspend",
     "usage",
+    "use_rows",
+    "use_to_export",
+    "use_totals",
 ]

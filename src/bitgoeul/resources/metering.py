@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
@@ -20,21 +19,10 @@ from bitgoeul.ledger.facade import Reason
 from .models import Allocation, Usage
 from .queries import usage
 from .services import locked
-from .types import UsageView, UseLine
+from .sums import add_up
+from .types import Entry, UsageView, UseLine
 
 KEY_LENGTH_MAX = 200
-
-
-class Entry(NamedTuple):
-    """A usage row about to be written: ``change`` is what it adds to what was charged before.
-
-    ``posting_id`` is the ledger's idempotency key: one posting for each revision of a source record.
-    """
-
-    line: UseLine
-    revision: int
-    change: int
-    posting_id: UUID
 
 
 def _new_entry(line: UseLine, revision: int, change: int) -> Entry:
@@ -66,6 +54,7 @@ def settle_use(*, lines: Sequence[UseLine], actor: str) -> list[UsageView]:
     recorded_at, units = now(), {pk: view.unit for pk, view in ledger.accounts(account_ids).items()}
     written = [_written(entry, units[rows[entry.line.allocation_id].account_id], recorded_at) for entry in entries]
     audit.insert_rows(Usage, USAGE, [_row(view) for view in written])
+    add_up(entries)
     found = {**known, **{view.source_key: view for view in written}}
     return [found[key] for key in keys]
 

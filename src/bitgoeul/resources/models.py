@@ -89,6 +89,7 @@ class Allocation(StatefulModel):
     origin_kind = models.CharField(max_length=32)
     origin_id = models.CharField(max_length=64)
     origin_label = models.CharField(max_length=200, blank=True)
+    origin_group = models.CharField(max_length=80, blank=True, default="")
     created_at = models.DateTimeField(default=now)
     state = state_field(ALLOCATION)
 
@@ -160,3 +161,37 @@ class Price(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.unit_id} from {self.since}: KRW {self.krw}"
+
+
+class UseDay(models.Model):
+    """What an allocation was charged for a day of the site's zone, corrections included; so it may be below zero.
+
+    Kept by the transaction that settles a use: the sum over days is the sum of the usage records as they stand.
+    """
+
+    pk = models.CompositePrimaryKey("allocation_id", "day")
+    allocation = models.ForeignKey(
+        "resources.Allocation", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    day = models.DateField()
+    amount = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.amount}"
+
+
+class UseMonth(models.Model):
+    """The same by month, named by its first day: a report of months reads a row a month and allocation."""
+
+    pk = models.CompositePrimaryKey("allocation_id", "month")
+    allocation = models.ForeignKey(
+        "resources.Allocation", on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    month = models.DateField()
+    amount = models.BigIntegerField()
+
+    class Meta:
+        indexes = (models.Index(fields=["month", "allocation"], name="resources_use_month"),)
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.amount}"

@@ -38,14 +38,14 @@ def _with_accounts() -> QuerySet[Allocation]:
 def allocation_view(row: Allocation) -> AllocationView:
     """An allocation with its balance; its accounts must have been selected with it."""
     resource, account, used = row.resource, row.account, row.used_account
-    return _shown((
+    return shown((
         row.pk, row.project_id, row.resource_id, resource.name_ko, resource.name_en, account.unit_id, row.granted,
         row.state, row.starts_at, row.ends_at, row.origin_kind, row.origin_id, row.origin_label, account.credits,
         account.debits, account.held, account.overrun, used.credits, used.debits,
     ))  # fmt: skip
 
 
-def _shown(cells: Sequence[Any]) -> AllocationView:
+def shown(cells: Sequence[Any]) -> AllocationView:
     """An allocation from the columns of ``SHOWN``."""
     id, project_id, code, ko, en, unit, granted, state, starts_at, ends_at, *origin = cells[:13]
     credits, debits, held, overrun, used, given_back = cells[13:]
@@ -77,7 +77,7 @@ def allocations(*, project_ids: Iterable[UUID]) -> Mapping[UUID, list[Allocation
     ids = set(project_ids)
     found: dict[UUID, list[AllocationView]] = {project_id: [] for project_id in ids}
     rows = Allocation.objects.filter(project_id__in=ids).order_by("created_at", "id").values_list(*SHOWN)
-    for view in map(_shown, rows[: PER_PROJECT_MAX * max(1, len(ids))]):
+    for view in map(shown, rows[: PER_PROJECT_MAX * max(1, len(ids))]):
         found[view.project_id].append(view)
     return found
 

@@ -247,6 +247,7 @@ def _allocation(line: GrantLine) -> Allocation:
         origin_kind=line.origin.kind,
         origin_id=line.origin.id,
         origin_label=line.origin.label[:200],
+        origin_group=(line.origin.group or line.origin.kind)[:80],
     )
 
 

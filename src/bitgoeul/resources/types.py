@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from bitgoeul.kernel.errors import LimitReached
@@ -94,11 +95,12 @@ DEFAULT_TEXTS = (N_("Nothing new can start from this allocation."),)
 
 @dataclass(frozen=True)
 class Origin:
-    """Where an allocation comes from; opaque here, so that use can be grouped by it later."""
+    """Where an allocation comes from; opaque here. ``group`` is what use is summed under; empty: its kind."""
 
     kind: str
     id: str
     label: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -251,6 +253,18 @@ class UseLine:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
+class Entry(NamedTuple):
+    """A usage row about to be written: ``change`` is what it adds to what was charged before.
+
+    ``posting_id`` is the ledger's idempotency key: one posting for each revision of a source record.
+    """
+
+    line: UseLine
+    revision: int
+    change: int
+    posting_id: UUID
+
+
 @dataclass(frozen=True)
 class UsageView:
     """One usage record as it stands after its corrections (``revision`` 0 = never corrected)."""
@@ -283,3 +297,34 @@ class Price:
     def worth(self, amount: int) -> int:
         """What an amount costs in whole KRW, rounded half up once."""
         return divide_half_up(amount * self.krw, self.amount)
+
+
+class UseBy(StrEnum):
+    """What use is summed by; always apart by unit, for two units are never added."""
+
+    PROGRAMME = "programme"
+    KIND = "kind"
+    DEVICE = "device"
+    PROJECT = "project"
+
+
+@dataclass(frozen=True)
+class UseWanted:
+    """Which use to sum: months from ``since`` to ``until``, both their first days and both counted; empty: all."""
+
+    since: date
+    until: date
+    by: UseBy = UseBy.PROGRAMME
+    unit: str = ""
+    programme: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class UseRow:
+    """What was charged of one unit under one ``key`` (a programme's group, a kind, a project's id), by month."""
+
+    key: str
+    unit: str
+    total: int
+    months: Mapping[date, int]

@@ -42,3 +42,6 @@ register_verb(
     )
 )
 register_verb(Verb("resources.set_price", "portal", Text(N_("Set a price")), operator_roles=STAFF, elevated=True))
+register_verb(
+    Verb("resources.view_use", "portal", Text(N_("See what was used by everybody")), operator_roles=OPERATOR_ANY)
+)

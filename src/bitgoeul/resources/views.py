@@ -34,8 +34,9 @@ def _day(request: HttpRequest, name: str) -> date | None:
 
 
 def _chosen(request: HttpRequest, found: list[AllocationView]) -> AllocationView:
-    wanted = request.GET.get("allocation", "")
-    chosen = next((one for one in found if str(one.id) == wanted), found[0] if found and not wanted else None)
+    wanted, unit = request.GET.get("allocation", ""), request.GET.get("unit", "")
+    first = next((one for one in found if one.unit == unit), found[0] if found else None)
+    chosen = next((one for one in found if str(one.id) == wanted), None if wanted else first)
     if chosen is None:
         raise NotFound()
     return chosen
@@ -44,7 +45,7 @@ def _chosen(request: HttpRequest, found: list[AllocationView]) -> AllocationView
 @login_required
 @require_safe
 def statement(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """GET /projects/<id>/statement/?allocation=&since=&until=&page="""
+    """GET /projects/<id>/statement/?allocation=&unit=&since=&until=&page="""
     actor = accounts.actor_of(request)
     project = accounts.project(actor=actor, project_id=project_id)
     found = queries.allocations(project_ids=[project_id])[project_id]

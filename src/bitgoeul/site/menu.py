@@ -32,7 +32,7 @@ PUBLIC = (
 OWN = ((Text(N_("My home")), "site:home"),)
 
 
-OPERATOR = ((Text(N_("Fleet and queue")), "compute:fleet"),)
+OPERATOR = ((Text(N_("Usage")), "site:use"), (Text(N_("Fleet and queue")), "compute:fleet"))
 DECIDERS = ((Text(N_("Decisions")), "site:decisions"),)
 
 

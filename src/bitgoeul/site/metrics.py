@@ -1,7 +1,7 @@
 """Figures for Prometheus at /metrics: requests by route, and how the installation stands.
 
 Several processes answer requests; each writes its counts into ``run/metrics`` and whoever is asked adds them up.
-A label is a route's pattern, a state, a process: never an id, so the number of series is bounded.
+A label is a route's pattern, a state, a process or a cluster's code, so the number of series is bounded.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _labelled(name: str, words: str, label: str, values: Iterable[tuple[str, flo
 
 
 class Standing(Collector):
-    """How the installation stands now, read when asked: seven queries, whatever its size."""
+    """How the installation stands now, read when asked: eight queries, whatever its size."""
 
     def collect(self) -> Iterator[Metric]:
         """Every figure; those of the database only while it answers, and whether it does."""
@@ -137,6 +137,14 @@ def _of_the_database() -> Iterator[Metric]:
         "How old what was last read of a cluster's own accounting is; 0 where no cluster has one.",
         _age(jobs.accounting_until, moment),
     )
+    yield _labelled(
+        "cluster_drift", "What a cluster's accounts were last seen to differ in.", "cluster",
+        [(code, count) for code, (count, _at) in jobs.drift.items()],
+    )  # fmt: skip
+    yield _labelled(
+        "cluster_drift_age_seconds", "How old that look is.", "cluster",
+        [(code, _age(at, moment)) for code, (_count, at) in jobs.drift.items()],
+    )  # fmt: skip
     yield _gauge("audit_unsealed_events", "Events without a chain position yet.", behind.unsealed)
     yield _gauge(
         "audit_unsealed_age_seconds", "How long the oldest of them waits.", _age(behind.unsealed_since, moment)

@@ -6,7 +6,7 @@ from .cancelling import cancel_job, write_off_job
 from .following import follow_once
 from .history import PastJob, define_cluster, import_jobs
 from .metering import Ingested, close_month, ingest, refund
-from .provisioning import drift, provision
+from .provisioning import ask_to_look, drift, provision
 from .pulling import Pulled, pull
 from .submitting import estimate, submit_job
 
@@ -14,6 +14,7 @@ __all__ = [
     "Ingested",
     "PastJob",
     "Pulled",
+    "ask_to_look",
     "cancel_job",
     "close_month",
     "define_cluster",

@@ -32,6 +32,7 @@ from ..types import JobRequest
 from .collecting import collect
 from .ending import end_unused, end_used, origin_json
 from .observing import observe
+from .provisioning import look_when_due
 from .pulling import pull_when_due
 
 FOLLOWER = accounts.Actor.system("follower").id
@@ -60,6 +61,7 @@ def follow_once(limit: int = 20) -> int:
             tidy(engine, cluster)
             observe(engine, cluster, actor=FOLLOWER)
             pull_when_due(engine, cluster, accounts.Actor.system("follower"))
+            look_when_due(engine, cluster)
         except DomainError as error:
             log.warning("cluster %s: %s", cluster.code, error)
     return changed

@@ -7,23 +7,31 @@ A cluster's ``config`` may say ``logins``, the name at the cluster for the e-mai
 from __future__ import annotations
 
 import getpass
+import logging
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
-from bitgoeul.kernel.errors import BadInput, NotFound
+from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.errors import BadInput, DomainError, NotFound
 from bitgoeul.kernel.text import N_
 from bitgoeul.resources import facade as resources
 
 from ..engines import engine_of
-from ..models import Cluster
-from ..ports import AccountWish, Drift, Provisioner
+from ..models import Cluster, DriftLook
+from ..ports import AccountWish, Drift, Engine, Provisioner
 
 PROJECTS_AT_ONCE = 500
 # What one audit event says of them; the count is always whole.
 SHOWN_MAX = 200
+# What is kept of a look: enough to see what is wrong; the count is always whole.
+KEPT_MAX = 500
+LOOK_EVERY = timedelta(hours=1)
 CORE, CORE_UNIT = "core", "core_ms"
+
+log = logging.getLogger(__name__)
 
 
 def wishes(cluster: Cluster) -> list[AccountWish]:
@@ -56,9 +64,11 @@ def _budgets(units: Sequence[str]) -> Iterator[list[resources.Budget]]:
 
 
 def drift(code: str) -> list[Drift]:
-    """What differs at the cluster from what it should let projects do; changes nothing. See ``provision``."""
+    """What differs at the cluster from what it should let projects do; mends nothing. See ``provision``."""
     cluster, engine = _provisioned(code)
-    return engine.drift(wishes(cluster))
+    found = engine.drift(wishes(cluster))
+    _keep(code, found)
+    return found
 
 
 def provision(code: str, *, actor: accounts.Actor) -> list[Drift]:
@@ -69,6 +79,7 @@ def provision(code: str, *, actor: accounts.Actor) -> list[Drift]:
     """
     cluster, engine = _provisioned(code)
     done = engine.mend(wishes(cluster))
+    _keep(code, [each for each in done if not each.mendable])
     mended = [[each.account, each.what, each.found, each.wanted] for each in done if each.mendable]
     if mended:
         audit.record(
@@ -79,6 +90,45 @@ def provision(code: str, *, actor: accounts.Actor) -> list[Drift]:
             after={"mended": mended[:SHOWN_MAX], "count": len(mended)},
         )
     return done
+
+
+def ask_to_look(code: str, *, actor: accounts.Actor) -> None:
+    """Ask for a look at the cluster's accounts; the follower takes it within seconds, so nobody waits for Slurm.
+
+    Asked again before that changes nothing. Raises NotFound for a cluster without accounts of its own.
+    """
+    accounts.require(actor=actor, verb="compute.look_for_drift", thing=accounts.PORTAL)
+    try:
+        _provisioned(code)
+    except BadInput:
+        raise NotFound() from None
+    DriftLook.objects.get_or_create(pk=code)
+    DriftLook.objects.filter(pk=code, asked_at=None).update(asked_at=now())
+
+
+def look_when_due(engine: Engine, cluster: Cluster) -> None:
+    """A follower's step: look if somebody asked, or the last try is LOOK_EVERY ago."""
+    if not isinstance(engine, Provisioner):
+        return
+    row = DriftLook.objects.filter(pk=cluster.pk).first()
+    if row and row.asked_at is None and row.tried_at and now() - row.tried_at < LOOK_EVERY:
+        return
+    try:
+        _keep(cluster.pk, engine.drift(wishes(cluster)))
+    except DomainError as error:
+        tried = {"problem": error.text.to_json(), "tried_at": now(), "asked_at": None}
+        DriftLook.objects.update_or_create(pk=cluster.pk, defaults=tried)
+        log.warning("cluster %s: its accounts cannot be looked at: %s", cluster.pk, error)
+
+
+def _keep(code: str, found: Sequence[Drift]) -> None:
+    shown = [
+        [each.account, each.what, each.wanted, each.found, each.advice.to_json(), each.mendable]
+        for each in found[:KEPT_MAX]
+    ]
+    moment = now()
+    seen = {"found": shown, "count": len(found), "looked_at": moment, "tried_at": moment, "asked_at": None}
+    DriftLook.objects.update_or_create(pk=code, defaults={**seen, "problem": None})
 
 
 def _provisioned(code: str) -> tuple[Cluster, Provisioner]:

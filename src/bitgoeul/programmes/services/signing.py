@@ -21,6 +21,7 @@ from bitgoeul.resources.types import Origin
 from .. import queries, rules
 from ..agreements import Side, digest_of
 from ..errors import SameSigner, WrongDigest
+from ..groups import use_group
 from ..models import Agreement, Application, Signature
 from ..states import APPLICATION, ApplicationState
 from ..types import AgreementView
@@ -117,7 +118,12 @@ def _complete(row: Application, agreement: Agreement) -> None:
             amount=line.amount,
             starts_at=starts,
             ends_at=starts + timedelta(days=tier.duration_days),
-            origin=Origin(kind="agreement", id=str(agreement.id), label=f"{body.title.ko} · {tier.title.ko}"),
+            origin=Origin(
+                kind="agreement",
+                id=str(agreement.id),
+                label=f"{body.title.ko} · {tier.title.ko}",
+                group=use_group(body.code),
+            ),
         )
     audit.advance(
         row,

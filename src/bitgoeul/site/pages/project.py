@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -12,12 +13,14 @@ from django.urls import NoReverseMatch, reverse
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.compute import facade as compute
 from bitgoeul.kernel.text import N_, Text
+from bitgoeul.ledger.facade import UNITS
 from bitgoeul.resources import facade as resources
 from bitgoeul.trials import facade as trials
 from bitgoeul.trials.types import KIND_LABELS
 from bitgoeul.web.facade import no_store
 
 from .. import formats
+from .outlooks import shown as outlook_shown
 from .rows import Action, LinkRow
 
 ACTIONS = (
@@ -35,7 +38,7 @@ def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
     allocations = resources.allocations(project_ids=[project_id]).get(project_id, [])
     context = {
         "project": view,
-        "allocations": [allocation_card(one) for one in allocations],
+        "allocations": allocation_cards(allocations),
         "allocation_machine": resources.ALLOCATION,
         "members_url": link("accounts:members", project_id),
         **seen_trials(actor, view),
@@ -94,9 +97,17 @@ def actions(actor: accounts.Actor, view: accounts.ProjectView) -> list[Action]:
     return found
 
 
-def allocation_card(one: resources.AllocationView) -> dict[str, object]:
+def allocation_cards(views: Sequence[resources.AllocationView]) -> list[dict[str, object]]:
+    """The allocations with their words, and of computing what comes of it."""
+    seen = resources.outlooks(one for one in views if UNITS[one.unit].scale > 1)
+    ahead = {pk: outlook_shown(one) for pk, one in seen.items()}
+    return [allocation_card(one, ahead.get(one.id)) for one in views]
+
+
+def allocation_card(one: resources.AllocationView, ahead: Mapping[str, object] | None) -> dict[str, object]:
     """An allocation with the words that its numbers need."""
     return {
+        "ahead": ahead,
         "view": one,
         "overrun_words": formats.human_amount(one.overrun, one.unit),
         "granted_words": formats.human_amount(one.granted, one.unit),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 from django.views.i18n import set_language
 
-from . import board, catalogue, decisions, front, home, interface, project, search, trail
+from . import board, catalogue, decisions, front, home, interface, outlooks, project, search, trail, use
 
 app_name = "site"
 urlpatterns = [
@@ -19,6 +19,10 @@ urlpatterns = [
     path("decisions/", decisions.inbox, name="decisions"),
     path("decisions/preview/", decisions.preview, name="decisions_preview"),
     path("decisions/report/", decisions.report, name="decisions_report"),
+    path("use/", use.use, name="use"),
+    path("use.xlsx", use.use_xlsx, name="use_xlsx"),
+    path("use/allocations/", outlooks.outlooks, name="outlooks"),
+    path("use/allocations.xlsx", outlooks.outlooks_xlsx, name="outlooks_xlsx"),
     path("search/", search.search, name="search"),
     path("trail/<slug:kind>/<str:id>/", trail.trail, name="trail"),
     path("api/", interface.interface, name="interface"),
