@@ -15,6 +15,7 @@ EXAMPLE = "only of an example on this very machine"
 
 IN_PERSON = "asks a person's own second factor in a browser, so that no stolen token can do it"
 
+USE = "the operator's own report; its workbook has the same figures as data"
 # Each address by its name: operation ids, or the reason why a program needs none.
 ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "accounts:account": ("get_me", "change_account", "list_organisations", "list_tokens"),
@@ -30,6 +31,7 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "accounts:mails": EXAMPLE,
     "accounts:mail": EXAMPLE,
     "compute:fleet": ("get_fleet", "list_queue"),
+    "compute:accounts": ("list_drift",),
     "compute:nodes": ("list_nodes",),
     "compute:nodes_xlsx": ("list_nodes",),
     "accounts:elevate": IN_PERSON,
@@ -100,6 +102,10 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "site:home": ("list_projects", "list_applications", "list_agreements", "list_organisations"),
     "site:project": ("get_project", "list_allocations", "list_jobs", "list_subjects", "list_trials"),
     "site:search": ("search",),
+    "site:use": USE,
+    "site:use_xlsx": USE,
+    "site:outlooks": USE,
+    "site:outlooks_xlsx": USE,
     "site:trail": ("get_trail",),
     "site:decisions": ("list_decisions", "decide_application", "sign_agreement"),
     "site:decisions_preview": ("list_decisions",),
