@@ -17,6 +17,7 @@ from .services import (
     PastJob,
     Pulled,
     cancel_job,
+    cancel_sweep,
     close_month,
     define_cluster,
     drift,
@@ -28,11 +29,27 @@ from .services import (
     pull,
     refund,
     submit_job,
+    submit_jobs,
+    submit_sweep,
     write_off_job,
 )
 from .states import MACHINE as JOB
 from .states import JobState
-from .types import ArtefactView, ClusterView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
+from .sweep_queries import sweep, sweep_exists, sweep_jobs, sweeps
+from .sweeps import Points, grid
+from .types import (
+    ArtefactView,
+    ClusterView,
+    JobRequest,
+    JobView,
+    LogChunk,
+    NewJob,
+    NotEnoughLeft,
+    Origin,
+    Standing,
+    SweepJob,
+    SweepView,
+)
 from .use import JobUse, job_use
 
 __all__ = [
@@ -49,14 +66,19 @@ __all__ = [
     "Limits",
     "LogChunk",
     "MonthUse",
+    "NewJob",
     "NotEnoughLeft",
     "Origin",
     "PastJob",
+    "Points",
     "Pulled",
     "Standing",
+    "SweepJob",
+    "SweepView",
     "artefacts",
     "ask_cluster",
     "cancel_job",
+    "cancel_sweep",
     "close_month",
     "clusters",
     "define_cluster",
@@ -64,6 +86,7 @@ __all__ = [
     "estimate",
     "find_jobs",
     "follow_once",
+    "grid",
     "import_jobs",
     "ingest",
     "job",
@@ -81,6 +104,12 @@ __all__ = [
     "register_origin",
     "standing",
     "submit_job",
+    "submit_jobs",
+    "submit_sweep",
+    "sweep",
+    "sweep_exists",
+    "sweep_jobs",
+    "sweeps",
     "unknown_jobs",
     "write_off_job",
 ]
