@@ -3,9 +3,10 @@
     sudo python bench/slurm_submit.py [--jobs N] [--command]
 
 ``bare`` posts N jobs to slurmrestd over one kept connection. ``engine`` hands N specifications over by the engine,
-job directory and records included; ``platform`` is the whole way: N submits, each with its hold, its event and its
-message, and then the follower's step that hands them over. The nodes are drained, so that nothing runs. With
-``--command`` the engine uses sbatch. One JSON line. Needs root and tools/slurm-testbed.
+job directory and records included. The others are the whole way, holds, events and messages too, up to the end
+of the follower's step that hands the jobs over: ``single`` submits N jobs one by one, ``batch`` in one call,
+``sweep`` as one sweep, which becomes job arrays. The nodes are drained, so that nothing runs. With ``--command``
+the engine uses sbatch. One JSON line. Needs root and tools/slurm-testbed.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def measure(testbed: Any, home: Path, chosen: argparse.Namespace) -> dict[str, f
     config |= {} if chosen.command else {"rest": rest}
     # Bare first and last: the better of the two, so that a busy moment does not flatter us.
     first = bare(testbed, rest, chosen.jobs)
-    taken = {"engine": engine(home, config, chosen.jobs), "platform": platform(config, chosen.jobs)}
+    taken = {"engine": engine(home, config, chosen.jobs), **platform(config, chosen.jobs, testbed)}
     return {"bare": min(first, bare(testbed, rest, chosen.jobs)), **taken}
 
 
@@ -108,7 +109,8 @@ def engine(home: Path, config: dict[str, Any], jobs: int) -> float:
     return time.perf_counter() - started
 
 
-def platform(config: dict[str, Any], jobs: int) -> float:
+def platform(config: dict[str, Any], jobs: int, testbed: Any) -> dict[str, float]:
+    """Seconds of each way through the platform, submit and hand-over."""
     from bitgoeul.compute import facade as compute
     from bitgoeul.kernel.ids import new_id
 
@@ -118,14 +120,39 @@ def platform(config: dict[str, Any], jobs: int) -> float:
         enabled=True,
     )  # fmt: skip
     wanted = compute.JobRequest(argv=("true",), limits=compute.Limits(1, 256, 60, 16, 16))
-    started = time.perf_counter()
-    for _number in range(jobs):
-        compute.submit_job(actor=actor, id=new_id(), project_id=project, name="bench", request=wanted)
-    compute.follow_once(limit=jobs)
-    taken = time.perf_counter() - started
-    states = {each.state for each in compute.jobs(actor=actor, project_id=project).items}
-    assert "QUEUED" not in states, states
+    asked = {"actor": actor, "project_id": project}
+
+    def single() -> None:
+        for _number in range(jobs):
+            compute.submit_job(**asked, id=new_id(), name="bench", request=wanted)
+
+    def batch() -> None:
+        many = [compute.NewJob(new_id(), "bench", wanted) for _number in range(jobs)]
+        compute.submit_jobs(**asked, jobs=many)
+
+    def sweep() -> None:
+        points = compute.grid({"n": [str(number) for number in range(jobs)]})
+        compute.submit_sweep(**asked, id=new_id(), name="bench", request=wanted, points=points)
+
+    taken: dict[str, float] = {}
+    for way in (sweep, batch, single):
+        clear(testbed)
+        started = time.perf_counter()
+        way()
+        compute.follow_once(limit=jobs)
+        taken[way.__name__] = time.perf_counter() - started
+        check_handed_over(jobs)
     return taken
+
+
+def check_handed_over(jobs: int) -> None:
+    """All of the round's jobs have a handle; then they are put out of the follower's sight."""
+    from bitgoeul.compute.models import Job
+    from bitgoeul.kernel.clock import now
+
+    mine = Job.objects.filter(ended_at=None)
+    assert mine.filter(state="SUBMITTED", handle__isnull=False).count() == jobs
+    mine.update(ended_at=now(), state="CANCELLED")
 
 
 def project_with(amount: int) -> tuple[Any, Any]:

@@ -246,6 +246,7 @@ def names_of(world: SimpleNamespace) -> dict[str, Any]:
         "trial": world.trials["private"].id,
         "running": world.running.id,
         "job": world.running.job_id,
+        "sweep": getattr(world, "sweep", ""),
         "application": world.application.id,
         "selected": world.selected.id,
         "draft": world.draft.id,
@@ -336,6 +337,10 @@ def rest_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "limits": {"wall_seconds": 10}, "files": {"a.txt": "가"},
         },
         "/api/v1/jobs/estimate": {"argv": ["true"]},
+        "/api/v1/projects/{project}/sweeps": {
+            "id": str(new_id()), "name": "스윕", "parameters": {"n": [1, 2]},
+            "request": {"argv": ["true", "{n}"], "limits": {"wall_seconds": 1}},
+        },
         "/api/v1/jobs/{job}/write-off": {"reason": REASON},
         "/api/v1/applications/{selected}/withdraw": {"reason": "다음에 합니다."},
         "/api/v1/trials/{trial}/judgements": {"id": str(new_id())},

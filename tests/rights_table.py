@@ -194,6 +194,11 @@ GET  /api/v1/fleet/queue                                    compute.view_fleet  
 GET  /api/v1/jobs?project_id={project}                      compute.view_project              project       200
 POST /api/v1/jobs                                           compute.submit_job                project       201
 POST /api/v1/jobs/estimate                                  self                              -             200
+POST /api/v1/projects/{project}/sweeps                      compute.submit_job                project       201
+GET  /api/v1/projects/{project}/sweeps                      compute.view_project              project       200
+GET  /api/v1/sweeps/{sweep}                                 compute.view_job                  job           200
+GET  /api/v1/sweeps/{sweep}/jobs                            compute.view_job                  job           200
+POST /api/v1/sweeps/{sweep}/cancel                          compute.cancel_job                job           200
 GET  /api/v1/jobs/{job}                                     compute.view_job                  job           200
 GET  /api/v1/jobs/{job}/use                                 compute.view_job                  job           200
 GET  /api/v1/jobs/{job}/log                                 compute.view_job                  job           200

@@ -13,7 +13,7 @@ from bitgoeul.compute import facade as compute
 from bitgoeul.compute import ports
 from bitgoeul.compute.facade import JobState
 from bitgoeul.compute.models import Cluster, Job, JobArtefact
-from bitgoeul.compute.services import collecting, ending, following
+from bitgoeul.compute.services import collecting, ending, following, handing
 from bitgoeul.content import facade as content
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict, NotAllowed, NotFound, Unavailable, WrongState
@@ -314,7 +314,7 @@ class Crash(BaseException):
 @pytest.mark.parametrize(
     ("module", "name", "after"),
     [
-        (following, "spec_of", False),
+        (handing, "spec_of", False),
         (following, "collect", False),
         (following, "collect", True),
         (following, "end_used", False),
@@ -326,7 +326,7 @@ class Crash(BaseException):
 def test_a_follower_that_dies_anywhere_leaves_the_job_to_the_next(
     submit, follow, balance, monkeypatch, module, name, after
 ):
-    monkeypatch.setattr(following, "LEASE", timedelta(0))
+    monkeypatch.setattr(handing, "LEASE", timedelta(0))
     mark = []
     real = getattr(module, name)
 
@@ -352,7 +352,7 @@ def test_a_follower_that_dies_anywhere_leaves_the_job_to_the_next(
 
 
 def test_a_follower_that_dies_after_the_hand_over_starts_nothing_twice(submit, follow, owner, monkeypatch):
-    monkeypatch.setattr(following, "LEASE", timedelta(0))
+    monkeypatch.setattr(handing, "LEASE", timedelta(0))
     view = submit(python("print('ran')"))
     engine = following.engine_of(Cluster.objects.get())
     real = engine.submit
@@ -372,8 +372,7 @@ def test_a_follower_that_dies_after_the_hand_over_starts_nothing_twice(submit, f
 
 def test_a_claim_that_still_holds_is_left_alone(submit):
     view = submit()
-    row = Job.objects.get()
-    assert following._claim(row)
+    assert [row.pk for row in handing.claim(Cluster.objects.get(), 5)] == [view.id]
     assert compute.follow_once(limit=20) == 0
     assert Job.objects.get(pk=view.id).handle is None
 

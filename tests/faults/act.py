@@ -25,7 +25,7 @@ from bitgoeul.audit import facade as audit  # noqa: E402
 from bitgoeul.audit.models import Message  # noqa: E402
 from bitgoeul.compute import facade as compute  # noqa: E402
 from bitgoeul.compute.models import Cluster, DayUse, Job, MeteredRecord  # noqa: E402
-from bitgoeul.compute.services import following  # noqa: E402
+from bitgoeul.compute.services import handing  # noqa: E402
 from bitgoeul.compute.states import UNFINISHED  # noqa: E402
 from bitgoeul.kernel.clock import now  # noqa: E402
 from bitgoeul.kernel.ids import new_id  # noqa: E402
@@ -73,7 +73,7 @@ def prepare(count: int, directory: str, cores: int) -> None:
 
 def follow() -> None:
     """Follow until nothing is unfinished, as the follower process does."""
-    following.LEASE = timedelta(seconds=2)
+    handing.LEASE = timedelta(seconds=2)
     limit = time.monotonic() + FOLLOW_SECONDS_MAX
     unfinished = Job.objects.filter(state__in=[str(state) for state in UNFINISHED])
     print("ready", flush=True)

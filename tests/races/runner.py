@@ -1,6 +1,6 @@
 """Processes that race for the same rows on one home, each its own Python with its own connection.
 
-    python -m races.runner hold|seal|deliver <home> <worker> <workers> <count>
+    python -m races.runner hold|seal|deliver|batch|claim <home> <worker> <workers> <count>
 
 Prints one JSON object with what this process won.
 """
@@ -94,7 +94,32 @@ def deliver(_home: Path, worker: int, count: int) -> dict[str, object]:
     return {"finished": sum(audit.dispatch_once(5) for _ in range(count))}
 
 
-ACTIONS = {"hold": hold, "same": same, "seal": seal, "deliver": deliver}
+def claim(_home: Path, _worker: int, count: int) -> dict[str, object]:
+    """Claim queued jobs in batches, as a follower that hands them over does."""
+    from bitgoeul.compute.models import Cluster
+    from bitgoeul.compute.services import handing
+
+    won: list[str] = []
+    while rows := handing.claim(Cluster.objects.get(), count):
+        won += [str(row.pk) for row in rows]
+    return {"won": len(won), "different": len(set(won))}
+
+
+def batch(home: Path, _worker: int, count: int) -> dict[str, object]:
+    """Submit the batch that everybody else submits."""
+    from bitgoeul.accounts import facade as accounts
+    from bitgoeul.compute import facade as compute
+    from bitgoeul.kernel.ids import derive
+
+    limits = compute.Limits(1, 64, 10, 16, 16)
+    wanted = compute.JobRequest(argv=("true",), limits=limits)
+    jobs = [compute.NewJob(derive("race batch", number), "race", wanted) for number in range(count)]
+    project = UUID((home / "project").read_text().split()[-1])
+    views = compute.submit_jobs(actor=accounts.Actor.system("race"), project_id=project, jobs=jobs)
+    return {"answered": len(views)}
+
+
+ACTIONS = {"batch": batch, "claim": claim, "hold": hold, "same": same, "seal": seal, "deliver": deliver}
 
 if __name__ == "__main__":
     main()

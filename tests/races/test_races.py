@@ -48,6 +48,22 @@ print(len(effects), len(set(effects)))
 """
 
 
+PREPARE_PROJECT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+sys.argv = ["act"]
+import act
+print(act.prepare_project())
+"""
+COUNT_JOBS = """
+import django; django.setup()
+from bitgoeul.audit.models import Move
+from bitgoeul.compute.models import Job, JobHold
+moves = Move.objects.filter(subject_kind="job")
+print(Job.objects.count(), JobHold.objects.count(), moves.count(), moves.values("subject_id").distinct().count())
+"""
+
+
 @pytest.fixture
 def home(template_home, tmp_path) -> Path:
     return copy_home(template_home, tmp_path / "home")
@@ -124,3 +140,18 @@ def test_every_message_has_one_effect(home, record_property):
     assert say(home, COUNT_EFFECTS) == f"{messages} {messages}"
     assert_books_are_clean(home)
     record_property("result", f"4 dispatchers, {messages} messages: {messages} effects, 0 lost, 0 double")
+
+
+def test_the_same_batch_at_once_is_one_and_each_job_is_claimed_once(home, record_property):
+    count = 1_000 if SOAK else 150
+    (home / "project").write_text(say(home, PREPARE_PROJECT, str(TESTS / "faults")))
+    answers = race(home, "batch", workers=4, count=count)
+    assert [answer["answered"] for answer in answers] == [count] * 4
+    assert say(home, COUNT_JOBS) == f"{count} {count} 0 0"
+    for ready in home.glob("ready-*"):
+        ready.unlink()
+    claims = race(home, "claim", workers=4, count=40)
+    assert sum(claim["won"] for claim in claims) == sum(claim["different"] for claim in claims) == count
+    assert say(home, COUNT_JOBS) == f"{count} {count} {count} {count}"
+    assert_books_are_clean(home)
+    record_property("result", f"4 × the same batch of {count}, 4 followers: each job held and claimed once")

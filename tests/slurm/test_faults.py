@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -216,6 +217,122 @@ def test_a_job_that_was_lost_before_it_started_is_handed_over_again(make, testbe
     assert ran_once(trace)
 
 
+def sweep_specs(count: int, seconds: float, trace: Path) -> list[JobSpec]:
+    sweep = new_id()
+    return [spec(seconds, trace / str(index), sweep=sweep, index=index) for index in range(count)]
+
+
+def all_ended(engine: Any, handles: list[Handle]) -> dict[Any, Observation]:
+    limit = time.monotonic() + WAIT_SECONDS
+    while True:
+        seen = {each.job_id: each for each in patiently(lambda: engine.poll(handles))}
+        if len(seen) == len(handles) and all(each.phase is Phase.ENDED for each in seen.values()):
+            return seen
+        assert time.monotonic() < limit, seen
+        time.sleep(0.2)
+
+
+def test_a_sweep_is_one_array_and_each_element_its_own_job(make, testbed, tmp_path):
+    engine = make()
+    wanted = sweep_specs(6, 1, tmp_path)
+    handles = engine.submit_many(wanted)
+    numbers = {
+        json.loads((engine.jobs / str(each.job_id) / "slurm.json").read_text())["number"] for each in wanted
+    }
+    assert len(numbers) == 1, "one array"
+    assert make().submit_many(wanted) == handles
+    engine.cancel([handles[5]])
+    seen = all_ended(make(), handles)
+    endings = [seen[each.job_id].ending for each in wanted]
+    assert endings[:5] == [Ending.COMPLETED] * 5
+    assert endings[5] in (Ending.CANCELLED, Ending.COMPLETED)
+    assert all(ran_once(tmp_path / str(index)) for index in range(5))
+    records = {each.job_id: each for each in engine.usage(handles)}
+    own = {records[each.job_id].environment["scheduler_number"] for each in wanted[:5]}
+    assert len(own) == 5, "each has a number of its own in the accounting"
+    claims = {f"bitgoeul:{each.sweep}_{each.index}" for each in wanted[:5]}
+
+    def told() -> bool:
+        rows = [line.split("|") for line in engine.accounting(now() - timedelta(minutes=5), now())]
+        return {(row[0], row[-1]) for row in rows if row[-1] in claims} == {
+            (records[each.job_id].environment["scheduler_number"], f"bitgoeul:{each.sweep}_{each.index}")
+            for each in wanted[:5]
+        }
+
+    testbed.wait("the accounting tells each as ours", told)
+    engine.forget([each.job_id for each in wanted])
+    assert not (engine.home / "sweeps" / str(wanted[0].sweep)).exists()
+
+
+def test_an_array_that_waits_can_be_cancelled_in_part_and_by_an_administrator_as_a_whole(make, testbed, tmp_path):
+    engine = make()
+    testbed.must("scontrol", "update", "nodename=hpc1,hpc2", "state=drain", "reason=test")
+    wanted = sweep_specs(4, 0.1, tmp_path)
+    handles = engine.submit_many(wanted)
+    engine.cancel(handles[:1])
+    seen = {each.job_id: each for each in engine.poll(handles)}
+    assert seen[wanted[0].job_id].ending is Ending.CANCELLED
+    assert [seen[each.job_id].phase for each in wanted[1:]] == [Phase.PENDING] * 3, "the others wait on"
+    number = json.loads((engine.jobs / str(wanted[1].job_id) / "slurm.json").read_text())["number"]
+    testbed.must("scancel", str(number))
+    ends = all_ended(make(), handles)
+    assert {each.ending for each in ends.values()} == {Ending.CANCELLED}
+    assert not any((tmp_path / str(index)).exists() for index in range(4))
+
+
+def test_an_array_whose_answer_was_lost_is_found_again_and_started_once(make, testbed, tmp_path):
+    engine = make()
+    wanted = sweep_specs(4, 2, tmp_path)
+    handles = engine.submit_many(wanted)
+    time.sleep(0.5)
+    for each in wanted[1:]:
+        (engine.jobs / str(each.job_id) / "slurm.json").unlink()
+    fresh = make()
+    fresh._put = None  # it is looked for, not put again
+    assert patiently(lambda: fresh.submit_many(wanted)) == handles
+    seen = all_ended(make(), handles)
+    assert {each.ending for each in seen.values()} == {Ending.COMPLETED}
+    assert all(ran_once(tmp_path / str(index)) for index in range(4))
+
+
+def test_a_sweep_handed_over_twice_runs_each_job_once(make, testbed, tmp_path):
+    engine = make()
+    wanted = sweep_specs(4, 3, tmp_path)
+    handles = engine.submit_many(wanted)
+    for each in wanted:
+        (engine.jobs / str(each.job_id) / "slurm.json").unlink()
+    doubled = make()
+    doubled._find = lambda jobs: {}
+    assert doubled.submit_many(wanted) == handles
+    seen = all_ended(make(), handles)
+    assert {each.ending for each in seen.values()} == {Ending.COMPLETED}
+    assert all(ran_once(tmp_path / str(index)) for index in range(4))
+
+
+def test_elements_that_were_lost_before_they_started_are_handed_over_again(make, testbed, tmp_path):
+    engine = make()
+    engine._put = lambda asked: 987_655  # the controller took the array, and its memory of it is gone
+    handles = engine.submit_many(sweep_specs(3, 0.5, tmp_path))
+    fresh = make()
+    assert patiently(lambda: fresh.poll(handles)) == []
+    seen = all_ended(fresh, handles)
+    assert {each.ending for each in seen.values()} == {Ending.COMPLETED}
+    assert all(ran_once(tmp_path / str(index)) for index in range(3))
+
+
+def test_a_controller_that_dies_after_an_array_was_put_in_starts_nothing_twice(make, testbed, tmp_path):
+    engine = make()
+    wanted = sweep_specs(4, 3, tmp_path)
+    handles = engine.submit_many(wanted)
+    time.sleep(1)
+    testbed.kill("slurmctld")
+    testbed.start_slurmctld()
+    seen = all_ended(make(), handles)
+    for index, each in enumerate(wanted):
+        started = (tmp_path / str(index)).exists()
+        assert ran_once(tmp_path / str(index)) if started else seen[each.job_id].ending is not Ending.COMPLETED
+
+
 def test_a_second_start_of_the_same_job_does_nothing(make, testbed, tmp_path):
     engine, trace = make(), tmp_path / "trace"
     wanted = spec(3, trace)
@@ -223,7 +340,7 @@ def test_a_second_start_of_the_same_job_does_nothing(make, testbed, tmp_path):
     (engine.jobs / str(wanted.job_id) / "slurm.json").unlink()
     # As if the first call had never arrived, and the queue had not told of it in time.
     doubled = make()
-    doubled._find = lambda job: None
+    doubled._find = lambda jobs: {}
     doubled.submit(wanted)
     seen = ended(make(), handle)
     asked = ("sacct", "-n", "-X", "-P", f"--name={name_of(wanted.job_id)}", "-o", "JobIDRaw")

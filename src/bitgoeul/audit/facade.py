@@ -5,6 +5,7 @@ from __future__ import annotations
 from .append_only import AppendOnlyModel, append_only_operations, append_only_tables, missing_triggers
 from .bulk import as_uuid, insert_rows, run_among, stored_json, stored_time
 from .chain import head_findings, seal, seal_all, verify, write_head
+from .many import advance_many
 from .models import Event, StatefulModel, state_check, state_field
 from .outbox import dispatch_once, stuck, subscribe, subscribers
 from .queries import (
@@ -14,6 +15,7 @@ from .queries import (
     moves_of,
     newest_event_at,
     request_behind,
+    requests_behind,
     subjects_of,
     subjects_with,
     told_of,
@@ -37,6 +39,7 @@ __all__ = [
     "StatefulModel",
     "TrailLine",
     "advance",
+    "advance_many",
     "append_only_operations",
     "append_only_tables",
     "as_uuid",
@@ -61,6 +64,7 @@ __all__ = [
     "request_behind",
     "request_context",
     "request_id",
+    "requests_behind",
     "run_among",
     "seal",
     "seal_all",

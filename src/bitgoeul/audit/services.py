@@ -98,7 +98,7 @@ def record_many(drafts: Sequence[EventDraft]) -> None:
                 subject_id=str(draft.subject_id),
                 before=plain(draft.before),
                 after=plain(draft.after),
-                request_id=asked_by,
+                request_id=asked_by if draft.request_id is None else draft.request_id,
             )
             for draft in drafts
         ]
@@ -135,7 +135,15 @@ def emit_many(news: Sequence[News]) -> None:
     # ignore_conflicts, for a unique violation would break the caller's transaction on PostgreSQL.
     asked_by = request.request_id()
     Message.objects.bulk_create(
-        [Message(topic=one.topic, key=one.key, payload=plain(one.payload), request_id=asked_by) for one in news],
+        [
+            Message(
+                topic=one.topic,
+                key=one.key,
+                payload=plain(one.payload),
+                request_id=asked_by if one.request_id is None else one.request_id,
+            )
+            for one in news
+        ],
         ignore_conflicts=True,
         batch_size=BATCH,
     )

@@ -52,7 +52,10 @@ class Backlog:
 
 @dataclass(frozen=True)
 class EventDraft:
-    """One event to record: who did what to which thing, what was before and is after."""
+    """One event to record: who did what to which thing, what was before and is after.
+
+    ``request_id`` names the request behind it; None is the one being answered.
+    """
 
     verb: str
     subject_kind: str
@@ -60,15 +63,17 @@ class EventDraft:
     actor: str
     before: Mapping[str, object] | None = None
     after: Mapping[str, object] | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)
 class News:
-    """One message to emit; ``(topic, key)`` makes it unique."""
+    """One message to emit; ``(topic, key)`` makes it unique. ``request_id`` as of an event."""
 
     topic: str
     key: str
     payload: Mapping[str, object]
+    request_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from bitgoeul.kernel.errors import Conflict, DomainError, NotFound
 from bitgoeul.kernel.ids import new_id
 
 from .ports import (
+    BatchSubmitter,
     Ending,
     Engine,
     EngineRefused,
@@ -154,6 +155,31 @@ class EngineConformance:
         assert self.refusal(too_big, EngineRefused)
         assert self.refusal(self.spec(devices={"no-such-device": 1}), EngineRefused)
         assert self.engine.poll([Handle(too_big.job_id, str(too_big.job_id), seen_at())]) == []
+
+    def test_many_jobs_at_once_are_as_many_single_ones(self) -> None:
+        """BatchSubmitter: an answer for each in order; a refused one keeps no other from running."""
+        engine = self.engine
+        if not isinstance(engine, BatchSubmitter):
+            return
+        sweep, code = new_id(), "import os; print(os.environ['N'])"
+        specs = [self.spec(code, env={"N": str(n)}, sweep=sweep, index=n) for n in range(4)]
+        too_big = self.spec(limits=self.limits(cores=engine.capacity().cores.total + 1), sweep=sweep, index=4)
+        alone = self.spec(code, env={"N": "alone"})
+        first = engine.submit_many([*specs[:2], too_big, *specs[2:], alone])
+        self.handles += [each for each in first if isinstance(each, Handle)]
+        assert isinstance(first[2], EngineRefused)
+        assert [getattr(each, "job_id", None) for each in first] == [
+            *(each.job_id for each in specs[:2]), None, *(each.job_id for each in specs[2:]), alone.job_id
+        ]  # fmt: skip
+        changed = self.spec("pass", job_id=specs[1].job_id)
+        again = engine.submit_many([specs[0], changed])
+        assert again[0] == first[0]
+        assert isinstance(again[1], Conflict)
+        seen = self.wait_all(self.handles)
+        assert {each.ending for each in seen.values()} == {Ending.COMPLETED}
+        if isinstance(engine, LogReader):
+            logs = [engine.read_log(each, "stdout", 0, 100).data for each in self.handles]
+            assert logs == [b"0\n", b"1\n", b"2\n", b"3\n", b"alone\n"]
 
     def refusal(self, spec: JobSpec, kind: type[DomainError]) -> str:
         """The text with which ``submit`` refuses."""

@@ -18,6 +18,7 @@ from .services import (
     Pulled,
     ask_to_look,
     cancel_job,
+    cancel_sweep,
     close_month,
     define_cluster,
     drift,
@@ -29,11 +30,27 @@ from .services import (
     pull,
     refund,
     submit_job,
+    submit_jobs,
+    submit_sweep,
     write_off_job,
 )
 from .states import MACHINE as JOB
 from .states import JobState
-from .types import ArtefactView, ClusterView, JobRequest, JobView, LogChunk, NotEnoughLeft, Origin, Standing
+from .sweep_queries import sweep, sweep_exists, sweep_jobs, sweeps
+from .sweeps import Points, grid
+from .types import (
+    ArtefactView,
+    ClusterView,
+    JobRequest,
+    JobView,
+    LogChunk,
+    NewJob,
+    NotEnoughLeft,
+    Origin,
+    Standing,
+    SweepJob,
+    SweepView,
+)
 from .use import JobUse, job_use
 
 __all__ = [
@@ -52,15 +69,20 @@ __all__ = [
     "LogChunk",
     "MeteredView",
     "MonthUse",
+    "NewJob",
     "NotEnoughLeft",
     "Origin",
     "PastJob",
+    "Points",
     "Pulled",
     "Standing",
+    "SweepJob",
+    "SweepView",
     "artefacts",
     "ask_cluster",
     "ask_to_look",
     "cancel_job",
+    "cancel_sweep",
     "close_month",
     "clusters",
     "define_cluster",
@@ -69,6 +91,7 @@ __all__ = [
     "find_jobs",
     "follow_once",
     "free_use",
+    "grid",
     "import_jobs",
     "ingest",
     "job",
@@ -87,6 +110,12 @@ __all__ = [
     "register_origin",
     "standing",
     "submit_job",
+    "submit_jobs",
+    "submit_sweep",
+    "sweep",
+    "sweep_exists",
+    "sweep_jobs",
+    "sweeps",
     "unknown_jobs",
     "write_off_job",
 ]

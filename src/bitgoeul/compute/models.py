@@ -18,6 +18,7 @@ __all__ = [
     "DayUse",
     "DriftLook",
     "Job",
+    "JobAfter",
     "JobArtefact",
     "JobHold",
     "JobSamples",
@@ -27,6 +28,7 @@ __all__ = [
     "NodeType",
     "Partition",
     "StorageSystem",
+    "Sweep",
 ]
 
 
@@ -42,6 +44,25 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class Sweep(AppendOnlyModel):
+    """Jobs that differ in their parameters alone: ``points`` has for each job the values of ``parameters``."""
+
+    id = models.UUIDField(primary_key=True)
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    request = models.JSONField()
+    parameters = models.JSONField()
+    points = models.JSONField()
+    submitted_by = models.CharField(max_length=80)
+    submitted_at = models.DateTimeField(default=now)
+
+    class Meta:
+        indexes = (models.Index(fields=["project", "-submitted_at"], name="compute_sweep_project"),)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Job(StatefulModel):
@@ -65,6 +86,8 @@ class Job(StatefulModel):
     origin_kind = models.CharField(max_length=40, blank=True, default="")
     origin_id = models.CharField(max_length=80, blank=True, default="")
     origin_label = models.CharField(max_length=200, blank=True, default="")
+    sweep = models.ForeignKey("compute.Sweep", on_delete=models.PROTECT, related_name="+", null=True)
+    sweep_index = models.PositiveSmallIntegerField(null=True)
 
     handle = models.JSONField(null=True)
     lease_until = models.DateTimeField(null=True)
@@ -82,7 +105,10 @@ class Job(StatefulModel):
     environment = models.JSONField(default=dict)
 
     class Meta:
-        constraints = (state_check(MACHINE, "compute_job_state"),)
+        constraints = (
+            state_check(MACHINE, "compute_job_state"),
+            models.UniqueConstraint(fields=["sweep", "sweep_index"], name="compute_job_of_sweep"),
+        )
         indexes = (
             models.Index(fields=["cluster", "state", "submitted_at"], name="compute_job_queue"),
             models.Index(fields=["project", "-submitted_at"], name="compute_job_project"),
@@ -116,6 +142,19 @@ class JobHold(AppendOnlyModel):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.unit}"
+
+
+class JobAfter(AppendOnlyModel):
+    """One job waits for another's success; ``after`` was there before ``job``, so nobody waits in a circle."""
+
+    job = models.ForeignKey("compute.Job", on_delete=models.PROTECT, related_name="+")
+    after = models.ForeignKey("compute.Job", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["job", "after"], name="compute_job_after_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.job_id} after {self.after_id}"
 
 
 class JobArtefact(AppendOnlyModel):

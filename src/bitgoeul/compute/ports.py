@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from bitgoeul.kernel.clock import parse_rfc3339, rfc3339
-from bitgoeul.kernel.errors import LimitReached, Unavailable
+from bitgoeul.kernel.errors import DomainError, LimitReached, Unavailable
 from bitgoeul.kernel.text import N_, Text
 
 # Engines name the tier of a job, trials show it; they reach no other module of this room.
@@ -144,7 +144,8 @@ class JobSpec:
     and gives the job read-only. ``outputs`` are file names that must exist at the end. ``env`` is added to a
     minimal clean environment. ``devices`` counts virtual or real devices by name. ``exclusive`` asks that
     nothing else runs beside the job on its node: measurements need it. ``project`` is the number of the project
-    that the work is for, where an engine keeps accounts of its own; it is no part of what the job is.
+    that the work is for, where an engine keeps accounts of its own; it is no part of what the job is. Nor are
+    ``sweep`` and ``index``, which tell that it is one of many of a kind: no two jobs have the same.
     """
 
     job_id: UUID
@@ -157,10 +158,14 @@ class JobSpec:
     devices: Mapping[str, int]
     exclusive: bool = False
     project: str = field(default="", compare=False)
+    sweep: UUID | None = field(default=None, compare=False)
+    index: int = field(default=0, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` reads them back."""
-        return {**asdict(self), "job_id": str(self.job_id)}
+        told = {**asdict(self), "job_id": str(self.job_id)}
+        sweep, index = told.pop("sweep"), told.pop("index")
+        return told if sweep is None else {**told, "sweep": str(sweep), "index": index}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> JobSpec:
@@ -172,6 +177,7 @@ class JobSpec:
                 "argv": tuple(data["argv"]),
                 "outputs": tuple(data["outputs"]),
                 "limits": Limits(**data["limits"]),
+                "sweep": UUID(data["sweep"]) if data.get("sweep") else None,
             }
         )
 
@@ -356,6 +362,20 @@ class Engine(Protocol):
 
     def capacity(self) -> Capacity:
         """What there is and what is free; pages call it, at most once a request."""
+        ...
+
+
+@runtime_checkable
+class BatchSubmitter(Protocol):
+    """The engine takes many jobs at once faster than one after another."""
+
+    def submit_many(self, specs: Sequence[JobSpec]) -> list[Handle | DomainError]:
+        """For each job, in order, what ``submit`` would return or raise.
+
+        The follower calls it with some hundreds of jobs that it has claimed, and with all promises of ``submit``:
+        a refused job keeps no other from being taken, and after a crash in between the same jobs, or some of them,
+        come again. Raises EngineUnavailable when nothing could be asked.
+        """
         ...
 
 

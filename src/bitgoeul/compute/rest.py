@@ -10,54 +10,21 @@ from django.http import FileResponse, HttpRequest
 from ninja import Field, Router, Schema, Status
 
 from bitgoeul.accounts.facade import actor_of
-from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, paged, refusals, render_text
+from bitgoeul.web.facade import Paged, PageNumber, page_of_items, paged, refusals, render_text
 
 from . import facade
+from .bodies import RequestBody, Whole
 from .downloads import download
 from .fleet_rest import router as fleet_router
 from .ports import READ_LIMIT
 from .queries import artefact
-from .types import JobRequest, JobView
+from .sweep_rest import router as sweep_router
+from .types import JobView
 
 router = Router(tags=["jobs"])
 router.add_router("", fleet_router)
-Whole = Annotated[int, Field(ge=0, le=WHOLE_MAX)]
+router.add_router("", sweep_router)
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-
-class LimitsBody(Schema):
-    """What a job may use at most."""
-
-    cores: Whole = 1
-    memory_mib: Whole = 512
-    wall_seconds: Whole = 60
-    processes: Whole = 32
-    file_mib: Whole = 64
-    work_mib: Whole = 2048
-
-
-class RequestBody(Schema):
-    """What a job should run: the command as words, limits, inputs by content digest, promised outputs."""
-
-    argv: list[str]
-    limits: LimitsBody = Field(default_factory=LimitsBody)
-    inputs: dict[str, str] = Field(default_factory=dict)
-    outputs: list[str] = Field(default_factory=list)
-    devices: dict[str, Whole] = Field(default_factory=dict)
-    env: dict[str, str] = Field(default_factory=dict)
-    exclusive: bool = False
-
-    def as_request(self) -> JobRequest:
-        """The same in the room's words."""
-        return JobRequest(
-            argv=tuple(self.argv),
-            limits=facade.Limits(**self.limits.model_dump()),
-            inputs=self.inputs,
-            outputs=tuple(self.outputs),
-            devices=self.devices,
-            env=self.env,
-            exclusive=self.exclusive,
-        )
 
 
 class JobIn(RequestBody):
@@ -100,6 +67,7 @@ class JobOut(Schema):
     environment: dict[str, str]
     origin: OriginOut | None
     cluster: str
+    after: list[UUID]
 
 
 class JobList(Paged):
@@ -175,9 +143,11 @@ class WriteOffIn(Schema):
 def job_out(view: JobView) -> JobOut:
     """A view as REST shows it; the reason in English."""
     reason = str(view.reason) if view.reason else None
-    values = {name: getattr(view, name) for name in JobOut.model_fields if name not in ("reason", "origin")}
+    values = {
+        name: getattr(view, name) for name in JobOut.model_fields if name not in ("reason", "origin", "after")
+    }
     origin = OriginOut(kind=view.origin.kind, id=view.origin.id, label=view.origin.label) if view.origin else None
-    return JobOut(**values, reason=reason, origin=origin)
+    return JobOut(**values, reason=reason, origin=origin, after=list(view.request.after))
 
 
 @router.post("/jobs", response={200: JobOut, 201: JobOut, **refusals(404, 409)}, summary="Submit a job")

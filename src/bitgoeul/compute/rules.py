@@ -34,6 +34,15 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "file_mib": (1, 65536),
     "work_mib": (1, 1024 * 1024),
 }
+AFTER_MAX = 16
+JOBS_MAX = 1_000
+ALL_SHORT_OF_CORES = N_(
+    "All {jobs} jobs need up to {need} core-seconds, and {available} are left: enough for {reaches_for} of them."
+)
+ALL_SHORT_OF_DEVICES = N_(
+    "All {jobs} jobs need up to {need} device-seconds of {unit}, and {available} are left: "
+    "enough for {reaches_for} of them."
+)
 ACTIONS: Mapping[Ending, str] = {
     Ending.COMPLETED: "succeed",
     Ending.TIME_LIMIT: "time_out",
@@ -63,6 +72,8 @@ def check_request(request: JobRequest, devices: Mapping[str, str]) -> JobRequest
     _check_argv(request.argv)
     _check_environment(request.env)
     _check_files(request)
+    if len(request.after) > AFTER_MAX or len(set(request.after)) != len(request.after):
+        raise BadInput(N_("A job can wait for at most {limit} others, each once."), field="after", limit=AFTER_MAX)
     for name, count in request.devices.items():
         if name not in devices:
             offered = ", ".join(sorted(devices)) or "-"
@@ -194,18 +205,60 @@ def plan_holds(needs: Mapping[str, int], sources: Sequence[Source], moment: date
 
     Raises NotEnoughLeft naming the first unit that falls short, what is needed and what is left.
     """
+    return plan_many([needs], sources, moment)[0]
+
+
+def plan_many(
+    needs: Sequence[Mapping[str, int]], sources: Sequence[Source], moment: datetime
+) -> list[list[Portion]]:
+    """The same for several jobs, one after another: what one takes the next does not find.
+
+    Raises NotEnoughLeft for all of them together; its detail says ``reaches_for``, how many of several there is
+    enough for.
+    """
+    usable = [each for each in sources if each.starts_at <= moment < each.ends_at and each.available > 0]
+    usable.sort(key=lambda each: (each.ends_at, each.allocation_id))
+    left = {(each.unit, each.allocation_id): each.available for each in usable}
+    by_unit: dict[str, list[UUID]] = {}
+    for each in usable:
+        by_unit.setdefault(each.unit, []).append(each.allocation_id)
+    planned: list[list[Portion]] = []
+    for wanted in needs:
+        portions = [part for unit, need in wanted.items() for part in _taken(unit, need, by_unit, left)]
+        for unit, need in wanted.items():
+            if sum(part.amount for part in portions if part.unit == unit) < need:
+                raise _short_of_all(unit, needs, usable, len(planned))
+        planned.append(portions)
+    return planned
+
+
+def _taken(
+    unit: str, need: int, by_unit: Mapping[str, list[UUID]], left: dict[tuple[str, UUID], int]
+) -> list[Portion]:
+    """Take up to ``need`` of a unit out of what is left; what is used up is not looked at again."""
     portions: list[Portion] = []
-    for unit, need in needs.items():
-        usable = [s for s in sources if s.unit == unit and s.starts_at <= moment < s.ends_at and s.available > 0]
-        left = need
-        for source in sorted(usable, key=lambda each: (each.ends_at, each.allocation_id)):
-            amount = min(left, source.available)
-            if amount:
-                portions.append(Portion(source.allocation_id, unit, amount))
-                left -= amount
-        if left:
-            raise short(unit, need, need - left)
+    queue = by_unit.get(unit, [])
+    while need and queue:
+        amount = min(need, left[unit, queue[0]])
+        portions.append(Portion(queue[0], unit, amount))
+        need -= amount
+        left[unit, queue[0]] -= amount
+        if not left[unit, queue[0]]:
+            queue.pop(0)
     return portions
+
+
+def _short_of_all(
+    unit: str, needs: Sequence[Mapping[str, int]], usable: Sequence[Source], reaches_for: int
+) -> NotEnoughLeft:
+    need = sum(each.get(unit, 0) for each in needs)
+    error = short(unit, need, sum(each.available for each in usable if each.unit == unit))
+    if len(needs) > 1:
+        msgid = ALL_SHORT_OF_CORES if unit == CORE_UNIT else ALL_SHORT_OF_DEVICES
+        counts = {"reaches_for": reaches_for, "jobs": len(needs)}
+        error.text = Text(msgid, {**error.text.params, **counts})
+        error.detail |= counts
+    return error
 
 
 def short(unit: str, need: int, available: int) -> NotEnoughLeft:

@@ -12,7 +12,8 @@ class JobState(StrEnum):
     """Where a job stands; each differs from its neighbour in who has to do something next."""
 
     QUEUED = "QUEUED"
-    """Accepted and held for; the follower has not taken it yet. Cancelling is immediate."""
+    """Accepted and held for; the follower has not taken it yet, or other jobs must succeed first. Cancelling is
+    immediate."""
     SUBMITTED = "SUBMITTED"
     """The follower has taken it; the engine has it or is about to. It may wait there for a free place."""
     RUNNING = "RUNNING"
@@ -28,12 +29,13 @@ class JobState(StrEnum):
     CANCELLED = "CANCELLED"
     """Ended because somebody asked; what it used until then is settled."""
     REFUSED = "REFUSED"
-    """The engine said no; it never ran and nothing was charged."""
+    """The engine said no, or a job it waited for did not succeed; it never ran and nothing was charged."""
 
 
 IN_ENGINE = frozenset({JobState.SUBMITTED, JobState.RUNNING, JobState.UNKNOWN})
 UNFINISHED = IN_ENGINE | {JobState.QUEUED}
 LISTED = frozenset({JobState.SUBMITTED, JobState.RUNNING})
+NO_SUCCESS = frozenset({JobState.FAILED, JobState.TIMED_OUT, JobState.CANCELLED, JobState.REFUSED})
 NOT_STARTED = frozenset({JobState.QUEUED, JobState.SUBMITTED})
 
 MACHINE: Machine[JobState] = Machine(

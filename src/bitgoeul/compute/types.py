@@ -13,7 +13,7 @@ from bitgoeul.kernel.errors import LimitReached
 from bitgoeul.kernel.text import Label, Text
 
 from .ports import Capacity, Drift, Limits
-from .states import JobState
+from .states import UNFINISHED, JobState
 
 
 class NotEnoughLeft(LimitReached):
@@ -47,7 +47,8 @@ class JobRequest:
     """What a job should run and may use.
 
     ``inputs`` maps file names to content digests, ``devices`` counts devices by name. ``exclusive`` asks the
-    engine to run nothing else beside it, as measurements need.
+    engine to run nothing else beside it, as measurements need. ``after`` names jobs of the same project that must
+    have succeeded before it is handed over.
     """
 
     argv: tuple[str, ...]
@@ -57,10 +58,14 @@ class JobRequest:
     devices: Mapping[str, int] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     exclusive: bool = False
+    after: tuple[UUID, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` reads them back."""
-        return {**asdict(self), "argv": list(self.argv), "outputs": list(self.outputs)}
+        told = {**asdict(self), "argv": list(self.argv), "outputs": list(self.outputs)}
+        # Left out when empty: the digests of requests that were made before there was such a thing stay.
+        after = [str(each) for each in told.pop("after")]
+        return {**told, "after": after} if after else told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> JobRequest:
@@ -69,8 +74,18 @@ class JobRequest:
             "argv": tuple(data["argv"]),
             "outputs": tuple(data["outputs"]),
             "limits": Limits(**data["limits"]),
+            "after": tuple(UUID(each) for each in data.get("after", ())),
         }
         return cls(**{**data, **changed})
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """A job to submit; ``id`` is made by the caller."""
+
+    id: UUID
+    name: str
+    request: JobRequest
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,51 @@ class JobView:
     def finished(self) -> bool:
         """True when nothing will change any more."""
         return self.ended_at is not None
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """Jobs of a kind, one at each point of their ``parameters``.
+
+    ``states`` counts the jobs in each state that there is one in, ``charged`` maps ledger units to what all of
+    them were charged.
+    """
+
+    id: UUID
+    project_id: UUID
+    name: str
+    request: JobRequest
+    parameters: tuple[str, ...]
+    submitted_at: datetime
+    submitted_by: str
+    jobs: int
+    states: Mapping[JobState, int]
+    charged: Mapping[str, int]
+
+    @property
+    def ended(self) -> int:
+        """How many of the jobs have ended."""
+        return sum(count for state, count in self.states.items() if state not in UNFINISHED)
+
+    @property
+    def finished(self) -> bool:
+        """True when nothing will change any more."""
+        return self.ended == self.jobs
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One job of a sweep; ``values`` in the order of the sweep's parameters."""
+
+    id: UUID
+    index: int
+    values: tuple[str, ...]
+    state: JobState
+    started_at: datetime | None
+    ended_at: datetime | None
+    exit_code: int | None
+    charged: Mapping[str, int]
+    measured: Mapping[str, int]
 
 
 @dataclass(frozen=True)

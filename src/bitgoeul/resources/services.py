@@ -368,6 +368,8 @@ def _sweep(allocation_id: UUID, actor: Actor) -> bool:
 def hold_for(*, lines: Sequence[HoldLine], expires_at: datetime, actor: str, memo: str = "") -> None:
     """Set amounts aside from allocations, all or nothing; the same hold ids again change nothing.
 
+    ``memo`` is for the lines without one of their own.
+
     Raises AllocationNotUsable outside the period or when suspended, recalled or ended, InsufficientBalance,
     AccountInOverrun, NotFound.
     """
@@ -377,7 +379,9 @@ def hold_for(*, lines: Sequence[HoldLine], expires_at: datetime, actor: str, mem
         if row.state != AllocationState.ACTIVE or not row.starts_at <= moment < row.ends_at:
             raise AllocationNotUsable(field="allocation", detail={"allocation": str(row.pk), "state": row.state})
     requests = [
-        ledger.HoldRequest(line.hold_id, rows[line.allocation_id].account_id, line.amount, expires_at, memo)
+        ledger.HoldRequest(
+            line.hold_id, rows[line.allocation_id].account_id, line.amount, expires_at, line.memo or memo
+        )
         for line in lines
     ]
     ledger.hold_many(holds=requests, actor=actor)

@@ -214,11 +214,12 @@ class GrantLine:
 
 @dataclass(frozen=True)
 class HoldLine:
-    """``amount`` to set aside from an allocation under the caller's ``hold_id``."""
+    """``amount`` to set aside from an allocation under the caller's ``hold_id``; ``memo`` says for what."""
 
     hold_id: UUID
     allocation_id: UUID
     amount: int
+    memo: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def main() -> None:
     from .schema import require_current
 
     require_current("follower")
-    run_loop("follower", settings.HOME, [Step("follow", lambda: compute.follow_once(limit=20))])
+    run_loop("follower", settings.HOME, [Step("follow", compute.follow_once)])
 
 
 if __name__ == "__main__":

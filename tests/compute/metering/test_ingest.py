@@ -247,6 +247,21 @@ def test_a_comment_with_the_id_of_an_old_job_frees_no_other(ours, submit, balanc
     assert balance(cores).used == 2 * HOUR
 
 
+def test_a_job_of_a_sweep_is_known_by_its_place_and_its_number(ours, project, owner, balance, cores):
+    from bitgoeul.compute.models import Job
+    from bitgoeul.kernel.ids import new_id
+
+    wanted = compute.JobRequest(argv=("true",), limits=compute.Limits(1, 64, 10, 16, 16))
+    view = compute.submit_sweep(
+        actor=owner, id=new_id(), project_id=project.id, name="x", request=wanted, points=compute.grid({"n": "12"})
+    )
+    Job.objects.update(state="SUCCEEDED", environment={"scheduler_number": "7"})
+    own, forged = f"bitgoeul:{view.id}_1", f"bitgoeul:{view.id}_2"
+    done = take(ours(JobID="7", Comment=own), ours(JobID="8", Comment=own), ours(JobID="7", Comment=forged))
+    assert done.left_out[LeftOut.OWN_JOB] == 1
+    assert balance(cores).used > 0
+
+
 def test_only_the_platform_takes_accounting_in(owner):
     with pytest.raises(BadInput):
         compute.ingest(actor=owner, cluster="moa", records=[])

@@ -19,7 +19,8 @@ from .states import RecordState
 DATA = Path(__file__).parent / "data"
 PERMILLE = 1000
 OWN_JOB = re.compile(
-    r"\bbitgoeul:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b", re.ASCII | re.IGNORECASE
+    r"\bbitgoeul:([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?:_\d{1,5})?)\b",
+    re.ASCII | re.IGNORECASE,
 )
 
 
@@ -98,7 +99,7 @@ def project_number(account: str) -> str:
 
 
 def own_job(comment: str) -> str | None:
-    """The id of the platform's own job that a comment names: ``bitgoeul:<uuid>``."""
+    """Which job of ours a comment names: ``bitgoeul:<uuid>``, or ``bitgoeul:<sweep's uuid>_<index>``."""
     found = OWN_JOB.search(comment)
     return found.group(1).lower() if found else None
 

@@ -8,7 +8,8 @@ from .history import PastJob, define_cluster, import_jobs
 from .metering import Ingested, close_month, ingest, refund
 from .provisioning import ask_to_look, drift, provision
 from .pulling import Pulled, pull
-from .submitting import estimate, submit_job
+from .submitting import estimate, submit_job, submit_jobs
+from .sweeping import cancel_sweep, submit_sweep
 
 __all__ = [
     "Ingested",
@@ -16,6 +17,7 @@ __all__ = [
     "Pulled",
     "ask_to_look",
     "cancel_job",
+    "cancel_sweep",
     "close_month",
     "define_cluster",
     "drift",
@@ -27,5 +29,7 @@ __all__ = [
     "pull",
     "refund",
     "submit_job",
+    "submit_jobs",
+    "submit_sweep",
     "write_off_job",
 ]

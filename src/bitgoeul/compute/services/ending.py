@@ -74,6 +74,41 @@ def end_unused(row: Job, action: str, text: Text, *, actor: str) -> Job:
     return row
 
 
+@transaction.atomic
+def end_many_unused(
+    rows: Sequence[Job], action: str, text: Text, *, actor: str, requests: Mapping[str, str] | None = None
+) -> list[Job]:
+    """The same for those of ``rows`` that the database lets, in few queries; ``requests`` as in ``advance_many``.
+
+    Returns those that ended; the others are left, for somebody else was faster.
+    """
+    if not rows:
+        return []
+    ended = audit.advance_many(
+        rows,
+        action,
+        actor=actor,
+        reason=str(text),
+        changes={"ended_at": now(), "charged": {}, "reason": text.to_json()},
+        payloads={row.pk: {"origin": origin_json(row)} for row in rows},
+        requests=requests,
+    )
+    audit.emit_many([_news(row) for row in ended])
+    holds = JobHold.objects.filter(job__in=[row.pk for row in ended]).values_list("hold_id", flat=True)
+    resources.release_holds(hold_ids=list(holds), actor=actor, reason=action)
+    return ended
+
+
+def _news(row: Job) -> audit.News:
+    payload = {
+        "id": str(row.pk),
+        "project_id": str(row.project_id),
+        "state": row.state,
+        "origin": origin_json(row),
+    }
+    return audit.News(topic=JOB_FINISHED, key=str(row.pk), payload=payload)
+
+
 def _finish(row: Job, action: str, text: Text | None, changes: Mapping[str, Any], *, actor: str) -> Job:
     audit.advance(
         row,
@@ -83,16 +118,7 @@ def _finish(row: Job, action: str, text: Text | None, changes: Mapping[str, Any]
         changes={**changes, "reason": text.to_json() if text else None},
         payload={"origin": origin_json(row)},
     )
-    audit.emit(
-        topic=JOB_FINISHED,
-        key=str(row.pk),
-        payload={
-            "id": str(row.pk),
-            "project_id": str(row.project_id),
-            "state": row.state,
-            "origin": origin_json(row),
-        },
-    )
+    audit.emit_many([_news(row)])
     return row
 
 

@@ -1,4 +1,4 @@
-"""The follower's step: hand jobs over, see where they stand, end them.
+"""The follower's step: hand jobs over (see ``handing``), see where they stand, end them.
 
 Whatever moment a follower is killed at, the next one finds the truth in the database and asks the engine again:
 a claim is written before the engine is called, the engine takes a job once however often it is submitted, files
@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,25 +17,20 @@ from django.db.models import Q
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
-from bitgoeul.content import facade as content
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.errors import Conflict, DomainError, WrongState
-from bitgoeul.kernel.text import N_, Text
+from bitgoeul.kernel.errors import DomainError, WrongState
 
-from .. import rules
 from ..engines import engine_of
 from ..models import Cluster, Job
-from ..ports import Engine, EngineRefused, Forgetter, Handle, JobSpec, Observation, Phase
+from ..ports import Engine, Forgetter, Handle, Observation, Phase
 from ..states import IN_ENGINE, LISTED, UNFINISHED, JobState
-from ..types import JobRequest
 from .collecting import collect
-from .ending import end_unused, end_used, origin_json
+from .ending import end_used, origin_json
+from .handing import FOLLOWER, behind, hand_over
 from .observing import observe
 from .provisioning import look_when_due
 from .pulling import pull_when_due
 
-FOLLOWER = accounts.Actor.system("follower").id
-LEASE = timedelta(seconds=15)
 RETRY = timedelta(seconds=5)
 UNLISTED = timedelta(seconds=10)
 TIDY_SECONDS = 60.0
@@ -47,7 +41,7 @@ log = logging.getLogger(__name__)
 _tidied: dict[str, float] = {}
 
 
-def follow_once(limit: int = 20) -> int:
+def follow_once(limit: int = 500) -> int:
     """One step for every cluster; how much changed. At most ``limit`` jobs are handed over.
 
     Any number of processes may do it at the same time. A cluster that cannot be asked is left for the next step.
@@ -65,96 +59,6 @@ def follow_once(limit: int = 20) -> int:
         except DomainError as error:
             log.warning("cluster %s: %s", cluster.code, error)
     return changed
-
-
-# --- handing over
-
-
-def hand_over(engine: Engine, cluster: Cluster, limit: int) -> int:
-    """Claim queued jobs, and those whose follower died between claim and hand-over, and submit them."""
-    waiting = Job.objects.filter(cluster=cluster, state=JobState.QUEUED).select_related("project")
-    claimed = [row for row in waiting.order_by("submitted_at", "pk")[:limit] if _claim(row)]
-    moment = now()
-    forsaken = Job.objects.filter(
-        cluster=cluster, state=JobState.SUBMITTED, handle__isnull=True, lease_until__lt=moment
-    ).select_related("project")
-    claimed += [row for row in forsaken.order_by("submitted_at", "pk")[:limit] if _claim_again(row)]
-    for row in claimed:
-        _submit(engine, row)
-    return len(claimed)
-
-
-def _claim(row: Job) -> bool:
-    """Win a queued job; refuse one whose hold would end before it does."""
-    try:
-        if rules.waited_too_long(row.submitted_at, now()):
-            with behind(row):
-                end_unused(row, "refuse", Text(N_("The job waited too long and was given up.")), actor=FOLLOWER)
-            return False
-        _move(row, "submit", lease_until=now() + LEASE)
-    except WrongState:  # another follower was faster, or it was cancelled
-        return False
-    return True
-
-
-def _claim_again(row: Job) -> bool:
-    """Win a job whose claim ran out; the old claimer may still live, but the engine takes a job only once."""
-    mine = Job.objects.filter(pk=row.pk, handle__isnull=True, lease_until=row.lease_until)
-    return mine.update(lease_until=now() + LEASE) == 1
-
-
-def behind(row: Job) -> AbstractContextManager[None]:
-    """What is done for a job is written down and logged under the request that submitted it."""
-    return audit.request_context(audit.request_behind("job", row.pk))
-
-
-def _submit(engine: Engine, row: Job) -> None:
-    with behind(row):
-        _submit_now(engine, row)
-
-
-def _submit_now(engine: Engine, row: Job) -> None:
-    try:
-        handle = engine.submit(spec_of(row))
-    except (EngineRefused, content.NoSuchBlob, content.Damaged) as error:
-        _refuse(row, error.text)
-    except Conflict:
-        _note_forgotten(row)
-    except DomainError as error:  # not now: the lease runs out and somebody tries again
-        log.warning("job not handed over: %s", error, extra={"job": str(row.pk)})
-    else:
-        Job.objects.filter(pk=row.pk, handle__isnull=True).update(handle=handle.to_json())
-
-
-def _refuse(row: Job, text: Text) -> None:
-    try:
-        end_unused(row, "refuse", text, actor=FOLLOWER)
-    except WrongState:  # another follower had it handed over
-        return
-
-
-def _note_forgotten(row: Job) -> None:
-    """The engine ran this job before and we do not know its end, as after a restored backup: UNKNOWN."""
-    row.refresh_from_db()
-    if row.state == JobState.SUBMITTED and row.handle is None:
-        _move(row, "lose")
-
-
-def spec_of(row: Job) -> JobSpec:
-    """The engine's view of a job; inputs by the path of their content."""
-    request = JobRequest.from_json(row.request)
-    return JobSpec(
-        job_id=row.pk,
-        name=row.name,
-        argv=request.argv,
-        env=request.env,
-        inputs={name: str(content.path_of(digest)) for name, digest in request.inputs.items()},
-        outputs=request.outputs,
-        limits=request.limits,
-        devices=request.devices,
-        exclusive=request.exclusive,
-        project=row.project.number,
-    )
 
 
 # --- looking

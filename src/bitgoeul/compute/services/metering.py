@@ -17,6 +17,7 @@ from operator import add
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.audit import facade as audit
@@ -121,16 +122,26 @@ def _own_jobs(records: Sequence[Record], projects: Mapping[str, UUID]) -> set[st
     named = {each.identity: id for each in records if each.comment and (id := metering.own_job(each.comment))}
     if not named:
         return set()
-    rows = Job.objects.filter(pk__in=set(named.values()))
-    jobs = {row.pk: row for row in rows.only("project_id", "state", "environment")}
+    jobs = _named_jobs(set(named.values()))
     return {
         each.identity
         for each in records
         if each.identity in named
-        and (job := jobs.get(UUID(named[each.identity]))) is not None
+        and (job := jobs.get(named[each.identity])) is not None
         and job.project_id == projects.get(metering.project_number(each.account))
         and (job.state in UNFINISHED or job.environment.get(SCHEDULER_NUMBER) == each.raw_id)
     }
+
+
+def _named_jobs(names: set[str]) -> dict[str, Job]:
+    """Jobs by what a comment may call them: their id, or their sweep's with their index in it."""
+    ids = {UUID(name) for name in names if "_" not in name}
+    sweeps = {UUID(name.partition("_")[0]) for name in names if "_" in name}
+    rows = Job.objects.filter(Q(pk__in=ids) | Q(sweep_id__in=sweeps))
+    found = {}
+    for row in rows.only("project_id", "state", "environment", "sweep_id", "sweep_index"):
+        found[str(row.pk)] = found[f"{row.sweep_id}_{row.sweep_index}"] = row
+    return found
 
 
 def _newest(records: Sequence[Record], own: set[str], done: Ingested) -> dict[UUID, Record]:

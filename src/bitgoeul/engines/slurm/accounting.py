@@ -18,7 +18,7 @@ COLUMNS = (
 START = COLUMNS.index("Start")
 RUNNING = ("RUNNING", "SUSPENDED", "COMPLETING", "RESIZING", "STOPPED")
 STAMP = "%Y-%m-%dT%H:%M:%S"
-OWN_NAME = re.compile(r"bg-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+OWN_NAME = re.compile(r"bg-(sweep-)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +26,16 @@ log = logging.getLogger(__name__)
 def accounting(commands: Commands, since: datetime, until: datetime) -> Iterator[str]:
     """Header and lines of sacct for everybody's jobs, each attempt of a requeued one too.
 
-    The column ``Comment`` is ours: the id of the platform's own job that a record's name claims to be, which
-    whoever charges has to check. Of a job that a controller lost the accounting goes on to say that it runs
-    ("runaway"): what the controller does not have is left out, so that it does not accrue.
+    The column ``Comment`` is ours: the id of the platform's own job that a record's name claims to be, or its
+    sweep's id with its index there, which whoever charges has to check. Of a job that a controller lost the
+    accounting goes on to say that it runs ("runaway"): what the controller does not have is left out, so that it
+    does not accrue.
     """
     begin, end = (each.astimezone(UTC).strftime(STAMP) for each in (since, until))
     window = ("-a", "-X", "-D", "-P", "-S", begin, "-E", end, "--format")
     printed = commands.run("sacct", *window, ",".join(COLUMNS)).splitlines()
     lives = set(commands.run("squeue", "-h", "-a", "-o", "%A", "-t", ",".join(RUNNING)).split())
-    claims = _claims(commands.run("sacct", "-n", *window, "JobIDRaw,Start,JobName"))
+    claims = _claims(commands.run("sacct", "-n", *window, "JobIDRaw,Start,JobID,JobName"))
     for line in printed[:1]:
         yield f"{line}|Comment"
     for line in printed[1:]:
@@ -49,7 +50,15 @@ def accounting(commands: Commands, since: datetime, until: datetime) -> Iterator
 
 def _claims(printed: str) -> dict[tuple[str, str], str]:
     """Which job of ours each record says to be, by number and start: a number alone may be given away."""
-    lines = [line.split("|", 2) for line in printed.splitlines()]
-    return {
-        (line[0], line[1]): found[1] for line in lines if len(line) > 2 and (found := OWN_NAME.fullmatch(line[2]))
-    }
+    claims: dict[tuple[str, str], str] = {}
+    for line in printed.splitlines():
+        cells = line.split("|", 3)
+        found = OWN_NAME.fullmatch(cells[3]) if len(cells) > 3 else None
+        if found is None:
+            continue
+        index = cells[2].partition("_")[2]
+        if not found[1]:
+            claims[cells[0], cells[1]] = found[2]
+        elif index.isdecimal():
+            claims[cells[0], cells[1]] = f"{found[2]}_{index}"
+    return claims

@@ -7,9 +7,11 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
 from bitgoeul.compute.ports import (
     AccountWish,
@@ -25,19 +27,20 @@ from bitgoeul.compute.ports import (
     Phase,
 )
 from bitgoeul.engines.local.bury import cut_off, never_started
-from bitgoeul.engines.local.files import try_lock
+from bitgoeul.engines.local.files import Record, try_lock
 from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.local.store import JobStore, end_if_never_started
 from bitgoeul.kernel.clock import parse_rfc3339
+from bitgoeul.kernel.errors import DomainError
 
 from .accounting import accounting
 from .commands import Commands
 from .config import SlurmConfig
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
 from .provisioning import Step, look, mend, plan
-from .queue import Listed, Stand, in_accounting, in_queue
+from .queue import Listed, Stand, array_size_max, in_accounting, in_queue, key_of
 from .rest import Rest
-from .submit import Request, by_command, name_of, request_of
+from .submit import Request, array_of, by_command, name_of, name_of_sweep, request_of
 
 # One look at the queue serves all jobs of a cycle.
 LISTING_SECONDS = 1.0
@@ -54,17 +57,21 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Listing:
-    """The queue at one moment, by name; a name may stand there twice."""
+    """The queue at one moment, by name; a name may stand there twice, and an element of an array has its index."""
 
     at: float
-    by_name: dict[str, list[Listed]] = field(default_factory=dict)
+    by_key: dict[str, list[Listed]] = field(default_factory=dict)
+
+    def all_of(self, job: JobDir) -> list[Listed]:
+        """Every entry that is the job's, by its name or by its place in its sweep."""
+        return [each for key in keys_of(job) for each in self.by_key.get(key, [])]
 
     def of(self, job: JobDir, number: int) -> Listed | None:
-        """The job by its name, and of two of that name the one with its number.
+        """The job by what it is called, and of two so called the one with its number.
 
         A number alone may have been given away, and a job that was handed over again has another one.
         """
-        found = self.by_name.get(name_of(job.job_id), [])
+        found = self.all_of(job)
         return min(found, key=lambda each: (each.number != number, each.stand is Stand.ENDED), default=None)
 
 
@@ -83,45 +90,168 @@ class SlurmEngine(JobStore):
         self._over_since: dict[str, float] = {}
         self._asked_at = self._nodes_at = float("-inf")
         self._nodes_seen: list[Node] = []
+        self._array_size_max: int | None = None
 
     # --- Engine
 
     def submit(self, spec: JobSpec) -> Handle:
         """See the port. A crash between our record and Slurm's answer is mended by looking for the job's name."""
-        handle = self._known(spec)
-        first = handle is None
-        if handle is None:
-            asked = request_of(spec, self.jobs / str(spec.job_id), self.config)
-            refuse_what_never_fits(spec, asked, self._nodes(NODES_SECONDS), self.config)
-            handle = self._admit(spec, self._stage(spec))
-        job = JobDir(self.jobs / str(spec.job_id))
-        if not job.has("slurm") and not job.has("exit"):
+        (answer,) = self.submit_many([spec])
+        if isinstance(answer, DomainError):
+            raise answer
+        return answer
+
+    # --- BatchSubmitter
+
+    def submit_many(self, specs: Sequence[JobSpec]) -> list[Handle | DomainError]:
+        """See the port. Jobs of a sweep that ask for the same become one array."""
+        answers: dict[UUID, Handle | DomainError] = {}
+        fresh: list[JobDir] = []
+        again: list[JobDir] = []
+        for spec in specs:
             try:
-                self._hand_over(job, spec, first=first)
-            except EngineRefused:
-                shutil.rmtree(job.path, ignore_errors=True)
-                raise
+                known = self._known(spec)
+                answers[spec.job_id] = known or self._take_in(spec)
+            except DomainError as error:
+                answers[spec.job_id] = error
+                continue
+            job = JobDir(self.jobs / str(spec.job_id))
+            if not job.has("slurm") and not job.has("exit"):
+                (again if known else fresh).append(job)
+        try:
+            answers |= {job.job_id: why for job, why in self._hand_over(fresh + self._lost(again))}
+        except EngineUnavailable as error:  # what was not handed over yet is looked for the next time
+            left = [job for job in fresh + again if not job.has("slurm")]
+            answers |= {job.job_id: error for job in left if isinstance(answers[job.job_id], Handle)}
+        return [answers[spec.job_id] for spec in specs]
+
+    def _take_in(self, spec: JobSpec) -> Handle:
+        asked = request_of(spec, self.jobs / str(spec.job_id), self.config)
+        refuse_what_never_fits(spec, asked, self._nodes(NODES_SECONDS), self.config)
+        handle = self._admit(spec, self._stage(spec))
+        if spec.sweep is not None:
+            self._link(spec, spec.sweep)
         return handle
 
-    def _hand_over(self, job: JobDir, spec: JobSpec, *, first: bool) -> None:
-        number = None if first else self._find(job)
-        if number is None:
-            number = self._put(request_of(spec, job.path, self.config))
-        job.write("slurm", {"number": number})
+    def _link(self, spec: JobSpec, sweep: UUID) -> None:
+        """Let an array's element find its job by its index; no two jobs of a sweep have the same."""
+        directory = self._sweep_directory(sweep)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            (directory / str(spec.index)).symlink_to(f"../../jobs/{spec.job_id}")
+
+    def _sweep_directory(self, sweep: UUID) -> Path:
+        return self.home / "sweeps" / str(sweep)
+
+    def _hand_over(self, jobs: Sequence[JobDir]) -> list[tuple[JobDir, EngineRefused]]:
+        """Put jobs to Slurm that it does not have; those that it refused, which are gone then."""
+        refused: list[tuple[JobDir, EngineRefused]] = []
+        for group in self._groups(jobs):
+            if len(group) > 1 and self._as_array(group):
+                continue
+            for job in group:
+                try:
+                    self._hand_over_alone(job)
+                except EngineRefused as error:
+                    self._unlink(job)
+                    shutil.rmtree(job.path, ignore_errors=True)
+                    refused.append((job, error))
+        return refused
+
+    def _groups(self, jobs: Sequence[JobDir]) -> list[list[JobDir]]:
+        """Jobs that can be one array, together: of one sweep, of one request, their index within the limit."""
+        groups: dict[object, list[JobDir]] = {}
+        limit = self._array_size() if len(jobs) > 1 else 0
+        for job in jobs:
+            spec = job.spec()
+            alike: object = job.job_id
+            if (
+                spec.sweep is not None
+                and spec.index < limit
+                and (self._sweep_directory(spec.sweep) / str(spec.index)).exists()
+            ):
+                asked = request_of(spec, job.path, self.config)
+                alike = (spec.sweep, replace(asked, name="", comment="", directory="", script=""))
+            groups.setdefault(alike, []).append(job)
+        return list(groups.values())
+
+    def _array_size(self) -> int:
+        if self._array_size_max is None:
+            self._array_size_max = array_size_max(self.commands)
+        return self._array_size_max
+
+    def _as_array(self, group: Sequence[JobDir]) -> bool:
+        """Hand jobs over as one array; False when Slurm refuses it, for it may take some of them alone."""
+        spec = group[0].spec()
+        assert spec.sweep is not None
+        asked = request_of(spec, group[0].path, self.config)
+        indices = [job.spec().index for job in group]
+        try:
+            number = self._put(
+                array_of(asked, spec.sweep, indices, self._sweep_directory(spec.sweep), self.config)
+            )
+        except EngineRefused as error:
+            log.info("an array of %s jobs was refused, they go one by one: %s", len(group), error)
+            return False
+        for job, index in zip(group, indices, strict=True):
+            # Not durable: a record that a crash of the machine takes is found again by sweep and index.
+            job.write("slurm", {"number": number, "index": index}, durable=False)
+        self._listing = None
+        return True
+
+    def _hand_over_alone(self, job: JobDir) -> None:
+        job.write("slurm", {"number": self._put(request_of(job.spec(), job.path, self.config))})
         self._listing = None
 
     def _put(self, asked: Request) -> int:
         return self.rest.submit(asked) if self.rest else by_command(self.commands, asked)
 
-    def _find(self, job: JobDir) -> int | None:
-        """The number of a job that may have been handed over before; raises EngineUnavailable when in doubt."""
-        number = _number(job)
-        if number is not None:
-            return number
-        name = name_of(job.job_id)
-        found = in_queue(self.commands, name)
-        found += in_accounting(self.commands, job.handle().submitted_at, name=name)
-        return min((each.number for each in found), default=None)
+    def _lost(self, jobs: Sequence[JobDir]) -> list[JobDir]:
+        """Of jobs that may have been handed over before those that were not; raises EngineUnavailable in doubt."""
+        if not jobs:
+            return []
+        found = self._find(jobs)
+        for job in jobs:
+            if record := _launched(job) or found.get(job.job_id):
+                job.write("slurm", record)
+        return [job for job in jobs if not job.has("slurm")]
+
+    def _find(self, jobs: Sequence[JobDir]) -> dict[UUID, Record]:
+        """What queue and accounting know of jobs by what they are called, as their records would say it."""
+        since = min(job.handle().submitted_at for job in jobs)
+        listed = in_queue(self.commands) + in_accounting(self.commands, since, names={*map(_names_of, jobs)})
+        by_key: dict[str, list[Listed]] = {}
+        for each in listed:
+            by_key.setdefault(each.key, []).append(each)
+        found: dict[UUID, Record] = {}
+        for job in jobs:
+            mine = [each for key in keys_of(job) for each in by_key.get(key, [])]
+            if mine:
+                first = min(mine, key=lambda each: each.number)
+                index = {} if first.index is None else {"index": first.index}
+                found[job.job_id] = {"number": first.number, **index}
+        return found
+
+    # --- Forgetter
+
+    def forget(self, job_ids: Sequence[UUID]) -> None:
+        """See the port; what a sweep kept of a job goes with it."""
+        known = [job for job_id in job_ids if (job := self._job(job_id)) is not None and job.has("exit")]
+        for job in known:
+            self._unlink(job)
+        super().forget(job_ids)
+
+    def _unlink(self, job: JobDir) -> None:
+        spec = job.spec()
+        if spec.sweep is None:
+            return
+        directory = self._sweep_directory(spec.sweep)
+        for name in (str(spec.index), f"{spec.index}.out"):
+            (directory / name).unlink(missing_ok=True)
+        with suppress(OSError):  # others of the sweep are there
+            directory.rmdir()
+
+    # --- looking at what was submitted
 
     def poll(self, handles: Sequence[Handle]) -> list[Observation]:
         """See the port. One question to the queue; jobs that it does not list are looked for in the accounting."""
@@ -131,13 +261,14 @@ class SlurmEngine(JobStore):
         numbers = {job: number for job in jobs if (number := _number(job)) is not None}
         listing = self._look(fresh_for=numbers)
         missing = [job for job in numbers if listing.of(job, numbers[job]) is None and not job.has("exit")]
-        elsewhere = self._in_accounting({numbers[job]: job for job in missing if not _breathes(job)})
+        elsewhere = self._in_accounting([(numbers[job], job) for job in missing if not _breathes(job)])
         seen = [self._observe(job, listing, numbers.get(job), elsewhere) for job in jobs]
         return [each for each in seen if each is not None]
 
     def cancel(self, handles: Sequence[Handle]) -> None:
         """See the port."""
-        numbers = []
+        alone: list[str] = []
+        elements: dict[JobDir, int] = {}
         for job in self._known_jobs(handles):
             if job.has("exit"):
                 continue
@@ -147,21 +278,30 @@ class SlurmEngine(JobStore):
             number = _number(job)
             if number is None:
                 end_if_never_started(job)
+            elif job.spec().sweep is None:
+                alone.append(str(number))
             else:
-                numbers.append(str(number))
-        if numbers:
-            self._stop(numbers)
+                elements[job] = number
+        listing = self._look(fresh_for=elements) if elements else None
+        known = [listing.of(job, number) for job, number in elements.items()] if listing else []
+        self._stop(alone + [each.reference for each in known if each and each.stand is not Stand.ENDED])
 
-    def _stop(self, numbers: Sequence[str]) -> None:
-        try:
-            self.commands.run("scancel", "--quiet", "--me", *numbers)
-        except EngineRefused as error:  # one of them is gone already; the others were asked
-            log.info("scancel: %s", error)
-        self._listing = None
+    def _stop(self, references: Sequence[str]) -> None:
+        # With a filter, or by the number that its last element has too, scancel ends a whole array that waits. So
+        # an element goes by array and index without one, and only as the queue has just told it to be ours.
+        elements = [each for each in references if "_" in each]
+        for words in (["--me", *(each for each in references if "_" not in each)], elements):
+            if words in (["--me"], []):
+                continue
+            try:
+                self.commands.run("scancel", "--quiet", *words)
+            except EngineRefused as error:  # one of them is gone already; the others were asked
+                log.info("scancel: %s", error)
+            self._listing = None
 
     def capacity(self) -> Capacity:
         """See the port: of the partitions that jobs are put to, whoever's work runs there."""
-        queue = [each for jobs in self._look().by_name.values() for each in jobs]
+        queue = [each for jobs in self._look().by_key.values() for each in jobs]
         running = sum(each.stand is Stand.LIVES for each in queue)
         waiting = sum(each.stand is Stand.WAITS for each in queue)
         return capacity(once(self._nodes()), self.config, running, waiting)
@@ -209,11 +349,11 @@ class SlurmEngine(JobStore):
             return known
         listing = Listing(time.monotonic())
         for each in in_queue(self.commands):
-            listing.by_name.setdefault(each.name, []).append(each)
+            listing.by_key.setdefault(each.key, []).append(each)
         self._listing = listing
         return listing
 
-    def _in_accounting(self, missing: dict[int, JobDir]) -> dict[JobDir, Listed | None]:
+    def _in_accounting(self, missing: Sequence[tuple[int, JobDir]]) -> dict[JobDir, Listed | None]:
         """What the accounting says of jobs that the queue does not list; asked every few seconds at most.
 
         Only ends count: of a job that the controller lost it goes on to say that it runs ("runaway"). None where
@@ -222,16 +362,18 @@ class SlurmEngine(JobStore):
         if not missing or time.monotonic() - self._asked_at < ACCOUNTING_SECONDS:
             return {}
         self._asked_at = time.monotonic()
-        since = min(job.handle().submitted_at for job in missing.values())
+        since = min(job.handle().submitted_at for _number, job in missing)
         try:
-            found = in_accounting(self.commands, since, numbers=missing)
+            references = {str(each) for number, job in missing for each in (number, *_array(job))}
+            found = in_accounting(self.commands, since, references=references)
         except EngineUnavailable as error:  # the queue answers, so the other jobs can be seen
             log.warning("the accounting cannot be asked: %s", error)
             return {}
-        told: dict[JobDir, Listed | None] = dict.fromkeys(missing.values())
+        told: dict[JobDir, Listed | None] = {job: None for _number, job in missing}
+        by_key = {key: job for _number, job in missing for key in keys_of(job)}
         for each in found:
-            job = missing.get(each.number)
-            if job is not None and each.name == name_of(job.job_id) and each.stand is Stand.ENDED:
+            job = by_key.get(each.key)
+            if job is not None and each.stand is Stand.ENDED:
                 told[job] = each
         return told
 
@@ -280,7 +422,9 @@ class SlurmEngine(JobStore):
         if _breathes(job):
             return job.observe()
         since = self._over_since.setdefault(str(job.job_id), time.monotonic())
-        if not proven or time.monotonic() - since < MISSING_SECONDS:
+        # Of an element that is cancelled before it starts Slurm keeps nothing; should it start, it finds its end.
+        unwanted = job.has("cancel") and not job.has("start")
+        if not unwanted and (not proven or time.monotonic() - since < MISSING_SECONDS):
             return None
         lock = try_lock(job.lock)
         if lock is None:
@@ -298,18 +442,14 @@ class SlurmEngine(JobStore):
             log.warning("job %s: Slurm lost it before it started; it is handed over again", job.job_id)
             (job.path / "launch.json").unlink(missing_ok=True)
             try:
-                self._hand_over(job, job.spec(), first=True)  # the queue was just seen to be without it
+                self._hand_over_alone(job)  # the queue was just seen to be without it
             except EngineRefused as error:  # as when the grant has ended meanwhile
                 job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
         return job.observe()
 
     def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed) -> None:
         """A job that was handed over twice by a crash is kept once; the other would refuse to start anyway."""
-        others = [
-            str(each.number)
-            for each in listing.by_name[name_of(job.job_id)]
-            if each.number != kept.number and each.stand is Stand.WAITS
-        ]
+        others = [each.reference for each in listing.all_of(job) if each is not kept and each.stand is Stand.WAITS]
         if others:
             log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(others))
             self._stop(others)
@@ -323,6 +463,29 @@ def _number(job: JobDir) -> int | None:
     """Slurm's number of a job: of the one that started, if a crash has handed it over twice."""
     record = job.read("launch") or job.read("slurm")
     return int(record["number"]) if record else None
+
+
+def _launched(job: JobDir) -> Record | None:
+    record = job.read("launch")
+    return {"number": int(record["number"])} if record else None
+
+
+def _array(job: JobDir) -> list[int]:
+    """The number of the array that a job was put in with; it tells of elements that never started too."""
+    record = job.read("slurm") or {}
+    return [int(record["number"])] if "index" in record else []
+
+
+def keys_of(job: JobDir) -> list[str]:
+    """What Slurm's lists may call a job: by its own name, and as an element of its sweep's array."""
+    spec = job.spec()
+    alone = [key_of(name_of(job.job_id))]
+    return alone if spec.sweep is None else [*alone, key_of(name_of_sweep(spec.sweep), spec.index)]
+
+
+def _names_of(job: JobDir) -> str:
+    sweep = job.spec().sweep
+    return name_of(job.job_id) if sweep is None else f"{name_of(job.job_id)},{name_of_sweep(sweep)}"
 
 
 def _started(job: JobDir) -> datetime | None:

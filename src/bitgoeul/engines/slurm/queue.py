@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,10 @@ from bitgoeul.compute.ports import Ending
 
 from .commands import Commands
 
-SQUEUE_FORMAT = "%A|%T|%j"
-SACCT_FORMAT = "JobIDRaw,State,JobName"
+SQUEUE_FORMAT = "%i|%A|%T|%j"
+SACCT_FORMAT = "JobID,JobIDRaw,State,JobName"
+ELEMENT = re.compile(r"(\d+)_(\d+)", re.ASCII)
+WAITING_ELEMENTS = re.compile(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]", re.ASCII)
 # The accounting knows a job by its submit time, in the clock of the controller.
 CLOCKS_APART = timedelta(hours=1)
 IDS_AT_ONCE = 400
@@ -43,11 +46,22 @@ ENDINGS: Mapping[str, Ending] = {
 
 @dataclass(frozen=True)
 class Listed:
-    """One job as Slurm lists it."""
+    """One job as Slurm lists it; ``index`` in its array, if it is of one.
+
+    ``reference`` is what commands call it: ``12``, or ``12_3``. An element that waits has the number of its array,
+    one that started has its own.
+    """
 
     number: int
     state: str
     name: str
+    index: int | None = None
+    reference: str = ""
+
+    @property
+    def key(self) -> str:
+        """Which of our jobs it is: a number may be given away, a name and index are not."""
+        return key_of(self.name, self.index)
 
     @property
     def stand(self) -> Stand:
@@ -62,6 +76,11 @@ class Listed:
         return ENDINGS.get(self.state, Ending.ENGINE_LOST)
 
 
+def key_of(name: str, index: int | None = None) -> str:
+    """The key of a job by its name, or by the name of its array and its index in it."""
+    return name if index is None else f"{name}_{index}"
+
+
 ENDED = frozenset(
     {*ENDINGS, "COMPLETED", "FAILED", "NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "REVOKED", "LAUNCH_FAILED"}
 )
@@ -69,28 +88,51 @@ ENDED = frozenset(
 
 def listed(lines: Sequence[Sequence[str]]) -> list[Listed]:
     """Read lines of squeue or sacct; a cancelled job says by whom behind its state, a name may hold anything."""
-    return [
-        Listed(int(line[0]), line[1].split()[0].rstrip("+"), "|".join(line[2:]))
-        for line in lines
-        if len(line) > 2 and line[0].isdecimal() and line[1]
-    ]
+    return [each for line in lines if len(line) > 3 and line[2] for each in _listed(line)]
 
 
-def in_queue(commands: Commands, name: str = "") -> list[Listed]:
-    """Our jobs that the controller has or had until some minutes ago; with ``name`` only those of that name."""
-    chosen = [f"--name={name}"] if name else []
-    return listed(commands.lines("squeue", "--me", "-h", "-a", "-t", "all", *chosen, "-o", SQUEUE_FORMAT))
+def _listed(line: Sequence[str]) -> list[Listed]:
+    """A line's job; of the elements of an array that sacct tells in one line, all of them."""
+    shown, number, state, name = line[0], line[1], line[2].split()[0].rstrip("+"), "|".join(line[3:])
+    if waiting := WAITING_ELEMENTS.fullmatch(shown):
+        array = waiting[1]
+        return [Listed(int(array), state, name, index, f"{array}_{index}") for index in indices_of(waiting[2])]
+    if not number.isdecimal():
+        return []
+    element = ELEMENT.fullmatch(shown)
+    return [Listed(int(number), state, name, int(element[2]) if element else None, shown)]
+
+
+def indices_of(text: str) -> list[int]:
+    """``0-4:2,9`` → ``[0, 2, 4, 9]``."""
+    found: list[int] = []
+    for part in text.split(","):
+        span, _colon, step = part.partition(":")
+        first, _dash, last = span.partition("-")
+        found += range(int(first), int(last or first) + 1, int(step or 1))
+    return found
+
+
+def in_queue(commands: Commands) -> list[Listed]:
+    """Our jobs that the controller has or had until some minutes ago, each element of an array by itself."""
+    return listed(commands.lines("squeue", "--me", "-h", "-a", "-r", "-t", "all", "-o", SQUEUE_FORMAT))
 
 
 def in_accounting(
-    commands: Commands, since: datetime, *, numbers: Collection[int] = (), name: str = ""
+    commands: Commands, since: datetime, *, references: Collection[str] = (), names: Collection[str] = ()
 ) -> list[Listed]:
-    """Jobs that the accounting knows since ``since``, by number or by name, each attempt once."""
+    """Jobs that the accounting knows since ``since``, by reference or by name, each attempt once."""
     begin = (since - CLOCKS_APART).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
     found: list[Listed] = []
-    ids = sorted(numbers)
-    for start in range(0, max(1, len(ids)), IDS_AT_ONCE):
-        chosen = [f"--name={name}"] if name else ["-j", ",".join(map(str, ids[start : start + IDS_AT_ONCE]))]
+    option, wanted = ("--name", sorted(names)) if names else ("-j", sorted(references))
+    for start in range(0, len(wanted), IDS_AT_ONCE):
+        chosen = (option, ",".join(wanted[start : start + IDS_AT_ONCE]))
         lines = commands.lines("sacct", "-n", "-X", "-P", "-D", "-S", begin, *chosen, "-o", SACCT_FORMAT)
         found += listed(lines)
     return found
+
+
+def array_size_max(commands: Commands) -> int:
+    """What the index of an array's element must be below; 0 where the cluster takes no arrays."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", commands.run("scontrol", "show", "config"), re.MULTILINE)
+    return int(found[1]) if found else 0

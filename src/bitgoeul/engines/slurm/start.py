@@ -1,5 +1,7 @@
 """What Slurm starts on a node: ``python -m bitgoeul.engines.slurm.start DIRECTORY TIER`` runs one job, once.
 
+``DIRECTORY`` is the job's, or for an element of an array that of its sweep.
+
 A controller that lost its memory may start a job again, and a job handed over twice may be there twice: whoever
 finds the job's lock held, or a start or exit record there, does nothing. The exit status repeats the program's, so
 that Slurm's own record says the same.
@@ -34,8 +36,11 @@ def main(arguments: list[str]) -> int:
     """Run the job in the directory named by the first argument under the tier named by the second."""
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     os.umask(0o077)
-    job, tier = JobDir(Path(arguments[0])), Tier(arguments[1])
-    number = int(os.environ["SLURM_JOB_ID"])
+    number, tier = int(os.environ["SLURM_JOB_ID"]), Tier(arguments[1])
+    job = job_of(Path(arguments[0]), os.environ)
+    if job is None:
+        print(f"Slurm job {number}: its job was collected before; nothing is run twice.", file=sys.stderr)
+        return NOT_TWICE
     lock = try_lock(job.lock)
     if lock is None or job.has("start") or job.has("exit"):
         print(f"Slurm job {number}: {job.job_id} was started before; nothing is run twice.", file=sys.stderr)
@@ -55,6 +60,18 @@ def main(arguments: list[str]) -> int:
     node = os.environ.get("SLURMD_NODENAME", "")
     Wrapper(job, None, {"engine": "slurm", SCHEDULER_NUMBER: str(number), "node": node}).run()
     return status_of(job)
+
+
+def job_of(directory: Path, environ: Mapping[str, str]) -> JobDir | None:
+    """The job to run: the directory's, or in an array the one that the sweep's directory links to by its index."""
+    index = environ.get("SLURM_ARRAY_TASK_ID")
+    if index is None:
+        return JobDir(directory)
+    try:
+        name = (directory / index).readlink().name
+    except FileNotFoundError:
+        return None
+    return JobDir(directory.parents[1] / "jobs" / name)
 
 
 def granted(spec: JobSpec, environ: Mapping[str, str]) -> Grant:

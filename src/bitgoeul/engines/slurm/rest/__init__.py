@@ -53,7 +53,7 @@ def fields_of(version: str) -> Mapping[str, Any]:
 
 def body_of(asked: Request, names: Mapping[str, Any]) -> dict[str, Any]:
     """The request as this version wants it."""
-    told = {**asdict(asked), "output": f"{asked.directory}/slurm.out"}
+    told = {**asdict(asked), "output": asked.output}
     job = {there: told[ours] for ours, there in names["fields"].items() if told[ours] != ""}
     job |= names["always"] | (names["exclusive"] if asked.exclusive else {})
     for name in names["numbers_as_objects"]:

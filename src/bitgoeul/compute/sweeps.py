@@ -1,0 +1,115 @@
+"""Sweeps: one request at many points of its parameters. Pure.
+
+A point gives each parameter a value; the job at it has them as variables of its environment, and in its command
+``{name}`` stands for the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from bitgoeul.kernel.errors import BadInput
+from bitgoeul.kernel.text import N_
+
+from .rules import JOBS_MAX, OWN_PREFIX, VARIABLE
+from .types import JobRequest
+
+PARAMETERS_MAX = 16
+VALUE_MAX = 200
+LINE = re.compile(r"\s*([^=\s]+)\s*=(.*)")
+VALUES = Sequence[str]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Names of the parameters, and for each job their values in the same order."""
+
+    names: tuple[str, ...]
+    values: tuple[tuple[str, ...], ...]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def at(self, index: int) -> dict[str, str]:
+        """The values of one point by name."""
+        return dict(zip(self.names, self.values[index], strict=True))
+
+
+def grid(parameters: Mapping[str, VALUES]) -> Points:
+    """Every combination of the values, the last parameter changing fastest; raises BadInput."""
+    count = 1
+    for values in parameters.values():
+        count *= len(values)
+    _check_count(count)
+    return checked(Points(tuple(parameters), tuple(product(*parameters.values()))))
+
+
+def listed(points: Sequence[Mapping[str, str]]) -> Points:
+    """The points as they are given, each with the same names; raises BadInput."""
+    names = tuple(points[0]) if points else ()
+    if any(set(point) != set(names) for point in points):
+        raise BadInput(N_("Each point must give a value to the same parameters."), field="parameters")
+    return checked(Points(names, tuple(tuple(point[name] for name in names) for point in points)))
+
+
+def read_lines(text: str) -> Points:
+    """A grid written as lines ``name = 1, 2, 3``; raises BadInput that names the line."""
+    found: dict[str, list[str]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        parts = LINE.fullmatch(line)
+        if parts is None or parts[1] in found:
+            raise BadInput(
+                N_("Line {number} must say a new name and its values: name = 1, 2, 3"),
+                field="parameters",
+                number=number,
+            )
+        found[parts[1]] = [value.strip() for value in parts[2].split(",") if value.strip()]
+    return grid(found)
+
+
+def checked(points: Points) -> Points:
+    """The same when it can be run; raises BadInput."""
+    if not 1 <= len(points.names) <= PARAMETERS_MAX:
+        raise BadInput(N_("Give 1 to {limit} parameters."), field="parameters", limit=PARAMETERS_MAX)
+    for name in points.names:
+        if not VARIABLE.fullmatch(name) or name.startswith(OWN_PREFIX):
+            raise BadInput(
+                N_("“{name}” cannot be a parameter: use letters, digits and _, and not BITGOEUL_."),
+                field="parameters",
+                name=name,
+            )
+    _check_count(len(points))
+    for values in points.values:
+        for name, value in zip(points.names, values, strict=True):
+            if len(value) > VALUE_MAX or "\0" in value:
+                raise BadInput(
+                    N_("A value of “{name}” is longer than {limit} characters."),
+                    field="parameters",
+                    name=name,
+                    limit=VALUE_MAX,
+                )
+    return points
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= JOBS_MAX:
+        raise BadInput(
+            N_("A sweep is of 1 to {limit} jobs; these parameters make {count}."),
+            field="parameters",
+            limit=JOBS_MAX,
+            count=count,
+        )
+
+
+def request_at(request: JobRequest, values: Mapping[str, str]) -> JobRequest:
+    """The request at one point; raises BadInput for a parameter that is a variable of the request already."""
+    if twice := sorted(set(values) & set(request.env)):
+        raise BadInput(N_("“{name}” is a variable of the job already."), field="parameters", name=twice[0])
+    place = re.compile("|".join(re.escape(f"{{{name}}}") for name in values))
+    argv = tuple(place.sub(lambda found: values[found[0][1:-1]], word) for word in request.argv)
+    return replace(request, argv=argv, env={**request.env, **values})
