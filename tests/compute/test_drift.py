@@ -124,7 +124,7 @@ def test_the_page_tells_the_last_look_in_words_and_how_to_mend_it(keeper, cluste
     last = sign_in(auditor).get("/fleet/accounts/?page=2").content.decode()
     assert "bg-prj-00024" in last
     assert 'name="cluster" value="far"' not in last, "an auditor asks for nothing"
-    answer = sign_in(auditor).get("/api/v1/fleet/accounts").json()
+    answer = sign_in(auditor).get("/api/v1/fleet/accounts").json()["items"]
     assert [(one["cluster"], one["count"], len(one["differences"])) for one in answer] == [("far", 26, 26)]
     assert answer[0]["differences"][-1]["mendable"] is False
 

@@ -43,12 +43,12 @@ ACCOUNT_PAGES = [
 NOT_REPEATABLE = frozenset({"/account/tokens/", "/api/v1/tokens"})
 STAFFS = (
     "operator", "reason", "invalidation", "suspend", "resume", "recall", "allocations", "judgements", "write-off",
-    "write-off/", "/operators/", "/operators",
+    "write-off/", "/operators/", "/operators", "prices",
 )  # fmt: skip
 # Refused to everybody without an elevation.
-REFUSED = ("/operators/", "/write-off/")
+REFUSED = ("/operators/", "/write-off/", "/prices")
 # The same again is 200 and not 201.
-AGAIN = {"/api/v1/jobs": 200}
+AGAIN = {"/api/v1/jobs": 200, "/api/v1/projects/{project}/sweeps": 200}
 # These need no field at all: withdrawing, judging again, the price of what is typed so far.
 NEED_NOTHING = ("/withdraw/", "/withdraw", "/judgements", "/jobs/price/")
 

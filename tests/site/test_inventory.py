@@ -135,6 +135,11 @@ WITHOUT_A_PAGE = {
     "resume_allocation": "the operator's own hand",
     "recall_allocation": "the operator's own hand",
     "set_price": "the operator's own hand",
+    "submit_sweep": "many jobs at once are a program's work; each has its page",
+    "list_sweeps": "what submit_sweep made",
+    "get_sweep": "what submit_sweep made",
+    "list_sweep_jobs": "what submit_sweep made",
+    "cancel_sweep": "what submit_sweep made",
     "list_resources": "the codes and units that allocations and calls name",
 }
 HEALTH = ("healthz", "readyz", "metrics")

@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from ninja import Router, Schema
 
 from bitgoeul.accounts.facade import actor_of
-from bitgoeul.web.facade import Paged, PageNumber, paged, refusals, render_text
+from bitgoeul.web.facade import Paged, PageNumber, page_of_items, paged, refusals, render_text
 
 from . import fleet
 from .ports import NodeState
-from .types import NodeTypeView, NodeView, PartitionView
+from .types import DriftView, NodeTypeView, NodeView, PartitionView
 
 router = Router(tags=["fleet"])
 
@@ -213,24 +213,31 @@ class DriftLookOut(Schema):
     differences: list[DriftOut]
 
 
-@router.get("/fleet/accounts", response={200: list[DriftLookOut], **refusals(403)}, summary="Drift of accounts")
-def list_drift(request: HttpRequest) -> list[DriftLookOut]:
+class DriftLookList(Paged):
+    """One page of the looks, by cluster."""
+
+    items: list[DriftLookOut]
+
+
+@router.get("/fleet/accounts", response={200: DriftLookList, **refusals(403)}, summary="Drift of accounts")
+def list_drift(request: HttpRequest, page: PageNumber = 1) -> DriftLookList:
     """The last look at each cluster that keeps accounts of its own. The operator's people may."""
-    return [
-        DriftLookOut(
-            cluster=one.cluster,
-            asked_at=one.asked_at,
-            looked_at=one.looked_at,
-            accounting_read_until=one.read_until,
-            problem=render_text(one.problem) if one.problem else None,
-            count=one.count,
-            differences=[
-                DriftOut(
-                    account=each.account, what=each.what, wanted=each.wanted, found=each.found,
-                    advice=render_text(each.advice), mendable=each.mendable,
-                )
-                for each in one.found
-            ],
-        )
-        for one in fleet.drift_looks(actor=actor_of(request))
-    ]  # fmt: skip
+    return paged(DriftLookList, page_of_items(fleet.drift_looks(actor=actor_of(request)), page), _drift_look)
+
+
+def _drift_look(one: DriftView) -> DriftLookOut:
+    return DriftLookOut(
+        cluster=one.cluster,
+        asked_at=one.asked_at,
+        looked_at=one.looked_at,
+        accounting_read_until=one.read_until,
+        problem=render_text(one.problem) if one.problem else None,
+        count=one.count,
+        differences=[
+            DriftOut(
+                account=each.account, what=each.what, wanted=each.wanted, found=each.found,
+                advice=render_text(each.advice), mendable=each.mendable,
+            )
+            for each in one.found
+        ],
+    )  # fmt: skip
