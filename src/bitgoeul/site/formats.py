@@ -56,12 +56,18 @@ def decimal(amount: int, scale: int, places: int) -> str:
     return f"{sign}{whole:,}{'.' + fraction if fraction else ''}"
 
 
+def step_of(amount: int, unit: str) -> Step:
+    """The largest size of a unit that has sizes which the amount fills, or its smallest."""
+    steps = STEPS[unit]
+    return next((step for step in steps if abs(amount) >= step.scale), steps[-1])
+
+
 def human_amount(amount: int, unit: str) -> str:
     """An amount of ``unit`` in the largest size it fills, in the reader's language: ``12.3 core·s``."""
     steps = STEPS.get(unit)
     if steps is None:
         return f"{amount:,} {unit}"
-    step = next((s for s in steps if abs(amount) >= s.scale), steps[-1])
+    step = step_of(amount, unit)
     size = abs(amount) // step.scale
     places = 0 if step.scale == 1 else 3 if size < 10 and step.scale > 1_000 else 1 if size < 1_000 else 0
     return gettext(step.words).format(amount=decimal(amount, step.scale, places))

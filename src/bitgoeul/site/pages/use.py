@@ -33,9 +33,9 @@ from .. import formats
 from .rows import Said
 
 MONTHS_SHOWN, MONTHS_MAX, MONTHS_BACK = 6, 12, 36
+HOUR_MS = 3_600_000
 CHARTED = 4
 AT_ONCE = 500
-HOUR_MS = 3_600_000
 BY_LABELS: Mapping[UseBy, Text] = {
     UseBy.PROGRAMME: Text(N_("Programme")),
     UseBy.KIND: Text(N_("Kind of organisation")),
@@ -226,22 +226,23 @@ def drawn(actor: accounts.Actor, wanted: UseWanted, unit: str, language: str | N
     whole = resources.use_totals(actor=actor, wanted=one)[0]
     months = months_of(wanted)
     names = names_of(largest.items, wanted.by)
+    step = formats.step_of(max(whole.months.values(), default=0), unit)
     series = [
         {"name": _said(names.get(row.key, (row.key or UNITS[unit].label, ""))[0], language),
-         "values": [_hours(row.months.get(month, 0)) for month in months]}
+         "values": [_in(step, row.months.get(month, 0)) for month in months]}
         for row in largest.items
     ]  # fmt: skip
     if largest.total > CHARTED:
         rest = {m: whole.months.get(m, 0) - sum(r.months.get(m, 0) for r in largest.items) for m in months}
-        series.append({"name": _("All others"), "values": [_hours(rest[month]) for month in months]})
-    hours = unit_hours(unit)
+        series.append({"name": _("All others"), "values": [_in(step, rest[month]) for month in months]})
+    counted = _(step.words).format(amount="").strip()
     chart = {
-        "kind": "stacked", "labels": [f"{month:%Y-%m}" for month in months], "series": series, "unit": hours,
-        "x_label": _("Month"), "y_label": hours,
+        "kind": "stacked", "labels": [f"{month:%Y-%m}" for month in months], "series": series, "unit": counted,
+        "x_label": _("Month"), "y_label": counted,
     }  # fmt: skip
     return {
         "chart": chart,
-        "chart_title": _("%(unit)s charged by month") % {"unit": hours},
+        "chart_title": _("%(unit)s charged by month") % {"unit": counted},
         "reading": reading(largest.items[0], whole, wanted, str(series[0]["name"])),
     }
 
@@ -257,15 +258,10 @@ def reading(first: UseRow, whole: UseRow, wanted: UseWanted, name: str) -> str:
     return _("%(amount)s were charged from %(since)s to %(until)s, most to “%(name)s” (%(share)s %%).") % said
 
 
-def _hours(amount: int) -> float:
-    return (
-        divide_half_up(amount * 10, HOUR_MS) / 10 if amount >= 0 else -divide_half_up(-amount * 10, HOUR_MS) / 10
-    )
-
-
-def unit_hours(unit: str) -> str:
-    """The unit's hours as they are written behind a number."""
-    return _(formats.STEPS[unit][0].words).format(amount="").strip()
+def _in(step: formats.Step, amount: int) -> float:
+    """An amount in a size of its unit, to one decimal."""
+    tenths = divide_half_up(abs(amount) * 10, step.scale)
+    return (tenths if amount >= 0 else -tenths) / 10
 
 
 def _said(words: Said, language: str | None) -> str:
