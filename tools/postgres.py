@@ -14,6 +14,7 @@ import argparse
 import ctypes
 import os
 import pwd
+import random
 import re
 import secrets
 import shutil
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,16 @@ def need_programs() -> Path:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that nobody has now, below those that the kernel gives to outgoing connections.
+
+    One of theirs would soon be some client's, and who starts a moment later could not listen on it.
+    """
+    for _try in range(1_000):
+        port = random.randrange(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
+    raise Trouble("No port from 15000 to 32000 is free.", "End what listens there, then try again.")
 
 
 def dies_with_parent() -> Callable[[], None]:
