@@ -120,7 +120,7 @@ class JobStore:
         """A place of our own: named by job, process and moment, so that a sweep knows whose it was."""
         return self.staging / f"{job_id}.{identity_of(os.getpid())}.{time.monotonic_ns()}"
 
-    def _stage(self, spec: JobSpec) -> Path:
+    def _stage(self, spec: JobSpec, *, durable: bool = True) -> Path:
         place = self._staging_path(spec.job_id)
         try:
             for name in ("", "work", "tmp"):
@@ -128,7 +128,7 @@ class JobStore:
             for name, source in spec.inputs.items():
                 copy_input(Path(source), place / "work" / name, name)
             record = {"spec": spec.to_json(), "submitted_at": rfc3339(now()), "order": time.time_ns()}
-            write_record(place / "spec.json", record)
+            write_record(place / "spec.json", record, durable=durable)
         except OSError as error:
             shutil.rmtree(place, ignore_errors=True)
             raise EngineUnavailable(
@@ -139,7 +139,7 @@ class JobStore:
             raise
         return place
 
-    def _admit(self, spec: JobSpec, place: Path) -> Handle:
+    def _admit(self, spec: JobSpec, place: Path, *, durable: bool = True) -> Handle:
         path = self.jobs / str(spec.job_id)
         try:
             with self._locked():
@@ -147,7 +147,8 @@ class JobStore:
                 if known is not None:
                     return known
                 place.rename(path)
-            sync_directory(self.jobs)
+            if durable:
+                sync_directory(self.jobs)
             return JobDir(path).handle()
         finally:
             shutil.rmtree(place, ignore_errors=True)

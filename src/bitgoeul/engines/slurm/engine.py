@@ -27,11 +27,12 @@ from bitgoeul.compute.ports import (
     Phase,
 )
 from bitgoeul.engines.local.bury import cut_off, never_started
-from bitgoeul.engines.local.files import Record, try_lock
+from bitgoeul.engines.local.files import Record, sync_file_system, try_lock
 from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.local.store import JobStore, end_if_never_started
 from bitgoeul.kernel.clock import parse_rfc3339
 from bitgoeul.kernel.errors import DomainError
+from bitgoeul.kernel.text import N_
 
 from .accounting import accounting
 from .commands import Commands
@@ -111,7 +112,7 @@ class SlurmEngine(JobStore):
         for spec in specs:
             try:
                 known = self._known(spec)
-                answers[spec.job_id] = known or self._take_in(spec)
+                answers[spec.job_id] = known or self._take_in(spec, durable=len(specs) == 1)
             except DomainError as error:
                 answers[spec.job_id] = error
                 continue
@@ -119,16 +120,29 @@ class SlurmEngine(JobStore):
             if not job.has("slurm") and not job.has("exit"):
                 (again if known else fresh).append(job)
         try:
+            if len(fresh) > 1:
+                self._make_durable()
             answers |= {job.job_id: why for job, why in self._hand_over(fresh + self._lost(again))}
+            if len(fresh) > 1:
+                self._make_durable()
         except EngineUnavailable as error:  # what was not handed over yet is looked for the next time
             left = [job for job in fresh + again if not job.has("slurm")]
             answers |= {job.job_id: error for job in left if isinstance(answers[job.job_id], Handle)}
         return [answers[spec.job_id] for spec in specs]
 
-    def _take_in(self, spec: JobSpec) -> Handle:
+    def _make_durable(self) -> None:
+        """Flush a batch once before Slurm hears of it and once after: a flush a job costs more than all else."""
+        try:
+            sync_file_system(self.home)
+        except OSError as error:
+            raise EngineUnavailable(
+                N_("The cluster cannot take the job's files: {error}."), error=error.strerror or str(error)
+            ) from error
+
+    def _take_in(self, spec: JobSpec, *, durable: bool) -> Handle:
         asked = request_of(spec, self.jobs / str(spec.job_id), self.config)
         refuse_what_never_fits(spec, asked, self._nodes(NODES_SECONDS), self.config)
-        handle = self._admit(spec, self._stage(spec))
+        handle = self._admit(spec, self._stage(spec, durable=durable), durable=durable)
         if spec.sweep is not None:
             self._link(spec, spec.sweep)
         return handle
@@ -151,7 +165,7 @@ class SlurmEngine(JobStore):
                 continue
             for job in group:
                 try:
-                    self._hand_over_alone(job)
+                    self._hand_over_alone(job, durable=len(jobs) == 1)
                 except EngineRefused as error:
                     self._unlink(job)
                     shutil.rmtree(job.path, ignore_errors=True)
@@ -194,13 +208,13 @@ class SlurmEngine(JobStore):
             log.info("an array of %s jobs was refused, they go one by one: %s", len(group), error)
             return False
         for job, index in zip(group, indices, strict=True):
-            # Not durable: a record that a crash of the machine takes is found again by sweep and index.
             job.write("slurm", {"number": number, "index": index}, durable=False)
         self._listing = None
         return True
 
-    def _hand_over_alone(self, job: JobDir) -> None:
-        job.write("slurm", {"number": self._put(request_of(job.spec(), job.path, self.config))})
+    def _hand_over_alone(self, job: JobDir, *, durable: bool = True) -> None:
+        number = self._put(request_of(job.spec(), job.path, self.config))
+        job.write("slurm", {"number": number}, durable=durable)
         self._listing = None
 
     def _put(self, asked: Request) -> int:
