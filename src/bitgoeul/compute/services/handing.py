@@ -8,6 +8,7 @@ slept past its lease does no harm either.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
@@ -34,6 +35,8 @@ LEASE = timedelta(seconds=15)
 # What the slowest way to hand one job over takes, with room: a lease must outlast its batch.
 LEASE_EACH = timedelta(milliseconds=100)
 BATCH = 250
+# A step of the follower also looks at what runs, and ends when it is asked to: no batch begins after this.
+SECONDS = 3.0
 ONE_BY_ONE = 20
 HANDLES = "UPDATE compute_job SET handle = %s WHERE id = %s AND handle IS NULL"
 
@@ -43,12 +46,13 @@ log = logging.getLogger(__name__)
 def hand_over(engine: Engine, cluster: Cluster, limit: int) -> int:
     """Claim queued jobs, and those whose follower died between claim and hand-over, and submit them, in batches.
 
-    At most ``limit``; how many. A batch takes a number of queries that does not grow with it. A job that waits for
-    others is held back until all of them have succeeded, and ended when one of them did not.
+    At most ``limit``, and no batch begins after SECONDS; how many. A batch takes a number of queries that does not
+    grow with it. A job that waits for others is held back until all of them have succeeded, and ended when one of
+    them did not.
     """
     done, size = end_hopeless(cluster, limit), BATCH if isinstance(engine, BatchSubmitter) else ONE_BY_ONE
-    handed, answers = 0, True
-    while answers and handed < limit:
+    handed, answers, until = 0, True, time.monotonic() + SECONDS
+    while answers and handed < limit and time.monotonic() < until:
         rows = claim(cluster, min(size, limit - handed))
         answers = bool(rows) and _submit(engine, rows)
         handed += len(rows)
