@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import count
 
 import pytest
 
@@ -139,6 +140,22 @@ def test_a_job_that_renews_itself_leaves_the_focus_where_it_was(furnished, hand)
         with mine.page.expect_response(lambda answer: "/state/" in answer.url):
             pass
     mine.page.wait_for_function("document.activeElement.id === 'job-cancel'")
+    mine.check()
+
+
+def test_what_was_opened_stays_open_in_a_part_that_renews_itself(furnished, hand):
+    mine, answers = hand("ara"), count(1)
+    part = (
+        '<section id="job-use" hx-get="/jobs/x/use/" hx-trigger="every 1s" hx-swap="outerHTML">'
+        '<details id="numbers"><summary id="title">Numbers</summary><p id="figure">{}</p></details></section>'
+    )
+    mine.page.route("**/use/", lambda route: route.fulfill(body=part.format(next(answers))))
+    mine.open(f"/jobs/{furnished.ids['job']}/").page.wait_for_selector("#numbers", state="attached")
+    mine.to("#title").press("Enter")
+    seen = mine.page.locator("#figure").inner_text()
+    mine.page.wait_for_function("seen => document.getElementById('figure').textContent !== seen", arg=seen)
+    assert mine.page.locator("#numbers").get_attribute("open") is not None
+    mine.page.wait_for_function("document.activeElement.id === 'title'")
     mine.check()
 
 

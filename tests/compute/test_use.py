@@ -26,8 +26,10 @@ class TestSamples:
     def test_an_hour_is_at_most_so_many_points_and_loses_no_time(self):
         samples = Samples()
         for second in range(1, 3_601):
-            samples.add(second * 1_000, second * 2_000, 100 if second != 1_801 else 900)
-        samples.add(3_600_500, 7_201_000, 100, last=True)
+            samples.saw(900 if second == 1_801 else 100)
+            samples.saw(90)
+            samples.add(second * 1_000, second * 2_000)
+        samples.add(3_600_500, 7_201_000, last=True)
         assert len(samples.points) < SAMPLES_MAX
         walls = [point[0] for point in samples.points]
         assert walls == sorted(set(walls))
@@ -38,8 +40,10 @@ class TestSamples:
 
     def test_a_job_of_less_than_a_second_has_its_last_point(self):
         samples = Samples()
-        samples.add(200, 10, 50)
-        samples.add(400, 20, 40, last=True)
+        samples.saw(50)
+        samples.add(200, 10)
+        samples.saw(40)
+        samples.add(400, 20, last=True)
         assert samples.points == [[400, 20, 50]]
 
 
@@ -95,7 +99,7 @@ def test_use_is_seen_while_it_runs_and_kept_after(sign_in, ara, owner, submit, f
     kept = use.job_use(actor=owner, job_id=view.id)
     assert list(kept.samples[: len(live.samples)]) == list(live.samples)
     assert kept.samples[-1].wall_ms == kept.measured.wall_ms
-    assert use.cores_busy(kept.samples)[0] == pytest.approx(1.0, abs=0.7)
+    assert max(use.cores_busy(kept.samples)) > 0
     page = shown()
     assert "cores-chart" in page
     assert 'hx-trigger="every 10s"' not in page

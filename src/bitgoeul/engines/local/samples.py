@@ -19,9 +19,12 @@ class Samples:
         self._every_ms = FIRST_EVERY_MS
         self._memory_kib = 0
 
-    def add(self, wall_ms: int, cpu_ms: int, memory_kib: int, *, last: bool = False) -> None:
-        """Take a point if one is due; the ``last`` one always is."""
+    def saw(self, memory_kib: int) -> None:
+        """Memory at a moment between two points."""
         self._memory_kib = max(self._memory_kib, memory_kib)
+
+    def add(self, wall_ms: int, cpu_ms: int, *, last: bool = False) -> None:
+        """Take a point if one is due; the ``last`` one always is."""
         if not last and wall_ms - (self.points[-1][0] if self.points else 0) < self._every_ms:
             return
         self.points.append([wall_ms, cpu_ms, self._memory_kib])

@@ -55,7 +55,7 @@ class Wrapper:
         self.detail = ""
         self.kill_at: float | None = None
         self.status: int | None = None
-        self.memory_kib = self.memory_kib_max = 0
+        self.memory_kib_max = 0
         self.samples = Samples()
         self.began_at: datetime = now()
         self.began = time.monotonic()
@@ -151,11 +151,12 @@ class Wrapper:
 
     def _check_tree(self) -> None:
         pids = tree(os.getpid())
-        self.memory_kib = anonymous_kib(pids)
-        self.memory_kib_max = max(self.memory_kib_max, self.memory_kib)
+        memory_kib = anonymous_kib(pids)
+        self.memory_kib_max = max(self.memory_kib_max, memory_kib)
+        self.samples.saw(memory_kib)
         if len(pids) > self.spec.limits.processes + self.enclosure.own_processes:
             self._end(Ending.PROCESS_LIMIT, at_once=True)
-        elif self.memory_kib > self.spec.limits.memory_mib * 1024 or self._oom_kills():
+        elif memory_kib > self.spec.limits.memory_mib * 1024 or self._oom_kills():
             self._end(Ending.MEMORY_LIMIT, at_once=True)
 
     def _check_supervisor(self) -> None:
@@ -170,7 +171,7 @@ class Wrapper:
 
     def _heartbeat(self) -> None:
         child = identity_of(self.child.pid) if self.child else None
-        record = {**self._measured(), "child": str(child) if child else None}
+        record = {**self._sampled(), "child": str(child) if child else None}
         try:
             self.directory.write("heartbeat", record, durable=False)
         except OSError as error:  # a full disk must not end the job's supervision
@@ -239,25 +240,27 @@ class Wrapper:
 
     # --- records
 
-    def _measured(self, *, last: bool = False) -> Record:
+    def _sampled(self, *, last: bool = False) -> Record:
+        """What was measured, and how it went until now."""
+        measured = self._measured()
+        self.samples.add(measured["wall_ms"], measured["cpu_ms"], last=last)
+        return {**measured, "samples": self.samples.points}
+
+    def _measured(self) -> Record:
         """Times and memory from the job's cgroup where it counts them, else from its processes as we saw them."""
         cgroup = self.enclosure.cgroup
         counted = (cgroup.cpu_ms(), cgroup.memory_kib_max()) if cgroup else (None, None)
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
         seen = int((usage.ru_utime + usage.ru_stime) * 1000) + cpu_ms(tree(os.getpid()))
-        wall_ms = int((time.monotonic() - self.began) * 1000)
-        processor_ms = seen if counted[0] is None else counted[0]
-        self.samples.add(wall_ms, processor_ms, self.memory_kib, last=last)
         return {
-            "wall_ms": wall_ms,
-            "cpu_ms": processor_ms,
+            "wall_ms": int((time.monotonic() - self.began) * 1000),
+            "cpu_ms": seen if counted[0] is None else counted[0],
             "memory_kib_max": self.memory_kib_max if counted[1] is None else counted[1],
             "metering": metering(cgroup, counted),
-            "samples": self.samples.points,
         }
 
     def _exit_record(self) -> Record:
-        measured = self._measured(last=True)
+        measured = self._sampled(last=True)
         _total, largest, _count = measure_files(self.directory)
         missing = [name for name in self.spec.outputs if not is_plain(self.directory.work / name)]
         oom_kills = self._oom_kills()

@@ -127,7 +127,16 @@
     const log = event.target.closest && event.target.closest("[data-follow]");
     if (log) log.dataset.follow = log.scrollHeight - log.scrollTop - log.clientHeight < 24 ? "on" : "off";
   }, true);
-  document.addEventListener("htmx:afterSwap", (event) => { charts(event.target); follow(document); });
+  // What a reader has opened stays open in a part that renews itself.
+  let opened = [];
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    opened = [...event.target.querySelectorAll("details[open][id]")].map((details) => details.id);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    opened.forEach((id) => { const details = document.getElementById(id); if (details) details.open = true; });
+    charts(event.target);
+    follow(document);
+  });
 
   // Print and copy buttons exist only where a script can serve them.
   document.querySelectorAll("[data-print]").forEach((button) => {
