@@ -14,14 +14,13 @@ from django.db.models import Max, Sum
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.facade import Actor
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.errors import NotAllowed
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.resources import facade as resources
 from bitgoeul.resources.facade import Ahead, UseBy, UseWanted
 from bitgoeul.resources.forecast import Pace, forecast, is_idle
 from bitgoeul.resources.models import Usage, UseDay, UseMonth
-from bitgoeul.resources.sums import SEOUL
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("test")

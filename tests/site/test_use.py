@@ -17,11 +17,10 @@ from bitgoeul.accounts.facade import Actor
 from bitgoeul.compute import facade as compute
 from bitgoeul.compute.metering import Record, RecordState, Tres
 from bitgoeul.compute.models import MeteredCluster
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.resources import facade as resources
 from bitgoeul.site.burn import HEIGHT, WIDTH, burn
-from bitgoeul.site.formats import SEOUL
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("test")

@@ -16,7 +16,6 @@ from bitgoeul.resources import facade as resources
 from .engines import engine_of
 from .models import Cluster, Job, NodeType
 from .ports import Capacity, Slots
-from .rules import CORE_UNIT
 from .states import NOT_STARTED
 from .words import plain_word
 
@@ -69,17 +68,6 @@ def price(project_id: UUID, needs: Mapping[str, int]) -> Price:
         if need
     )
     return Price(lines, any(known[line.unit].is_example for line in lines if line.unit in known))
-
-
-def needs_of(
-    cores: int, wall_seconds: int, devices: Mapping[str, int], units: Mapping[str, str]
-) -> dict[str, int]:
-    """What is held for a job, by ledger unit."""
-    wall_ms = wall_seconds * 1000
-    needs = {CORE_UNIT: cores * wall_ms}
-    for name, count in devices.items():
-        needs[units[name]] = needs.get(units[name], 0) + count * wall_ms
-    return needs
 
 
 def left_of(project_id: UUID) -> dict[str, int]:

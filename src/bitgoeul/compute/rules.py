@@ -165,10 +165,16 @@ def estimate(request: JobRequest, devices: Mapping[str, str]) -> dict[str, int]:
 
     The engine never charges time beyond the wall limit, so this is also what is held.
     """
-    wall_ms = request.limits.wall_seconds * 1000
-    needs = {CORE_UNIT: request.limits.cores * wall_ms}
-    for name, count in request.devices.items():
-        needs[devices[name]] = needs.get(devices[name], 0) + count * wall_ms
+    return needs_of(request.limits.cores, request.limits.wall_seconds, request.devices, devices)
+
+
+def needs_of(
+    cores: int, wall_seconds: int, asked: Mapping[str, int], devices: Mapping[str, str]
+) -> dict[str, int]:
+    """The same of a form that is no whole request yet; ``asked`` counts devices by name."""
+    needs = {CORE_UNIT: cores * wall_seconds * 1000}
+    for name, count in asked.items():
+        needs[devices[name]] = needs.get(devices[name], 0) + count * wall_seconds * 1000
     return needs
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from uuid import UUID
+
+from django.db.models import Count
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import NotFound
@@ -38,7 +41,7 @@ def sweep_exists(sweep_id: UUID) -> bool:
 
 
 def sweep(*, actor: accounts.Actor, sweep_id: UUID) -> SweepView:
-    """One sweep with the counts of its jobs; two queries."""
+    """One sweep with the counts of its jobs and what they were charged; three queries."""
     return sweep_view(checked_sweep(actor, sweep_id))
 
 
@@ -51,18 +54,19 @@ def sweeps(*, actor: accounts.Actor, project_id: UUID, page: int = 1) -> Page[Sw
 
 
 def sweep_view(row: Sweep) -> SweepView:
-    """One row as pages see it."""
-    return sweep_views([row])[0]
+    """One row as pages see it, with what its jobs were charged; two queries."""
+    charged: Counter[str] = Counter()
+    for amounts in Job.objects.filter(sweep=row).order_by().values_list("charged", flat=True):
+        charged.update(amounts)
+    return replace(sweep_views([row])[0], charged=dict(charged))
 
 
 def sweep_views(rows: Sequence[Sweep]) -> list[SweepView]:
-    """Rows as pages see them, the counts of all in one query."""
-    counts: dict[UUID, Counter[JobState]] = {row.pk: Counter() for row in rows}
-    charged: dict[UUID, Counter[str]] = {row.pk: Counter() for row in rows}
+    """Rows as a list sees them, the counts of all in one query."""
+    counts: dict[UUID, dict[JobState, int]] = {row.pk: {} for row in rows}
     jobs = Job.objects.filter(sweep__in=[row.pk for row in rows]).order_by()
-    for sweep_id, state, amounts in jobs.values_list("sweep_id", "state", "charged").iterator(chunk_size=2_000):
-        counts[sweep_id][JobState(state)] += 1
-        charged[sweep_id].update(amounts)
+    for sweep_id, state, count in jobs.values_list("sweep_id", "state").annotate(count=Count("pk")):
+        counts[sweep_id][JobState(state)] = count
     return [
         SweepView(
             id=row.pk,
@@ -73,8 +77,7 @@ def sweep_views(rows: Sequence[Sweep]) -> list[SweepView]:
             submitted_at=row.submitted_at,
             submitted_by=row.submitted_by,
             jobs=len(row.points),
-            states={state: counts[row.pk][state] for state in JobState if counts[row.pk][state]},
-            charged=dict(charged[row.pk]),
+            states={state: counts[row.pk][state] for state in JobState if state in counts[row.pk]},
         )
         for row in rows
     ]
@@ -87,12 +90,6 @@ def sweep_jobs(*, actor: accounts.Actor, sweep_id: UUID, page: int = 1, state: s
     jobs = jobs.filter(state=state) if state else jobs
     found = page_of(jobs.values_list(*JOB), page, PER_PAGE)
     return Page(list(_lines(row, found.items)), found.number, found.per_page, found.total)
-
-
-def sweep_jobs_to_export(*, actor: accounts.Actor, sweep_id: UUID) -> Iterator[SweepJob]:
-    """All jobs of a sweep; their number is bounded by the sweep's."""
-    row = checked_sweep(actor, sweep_id)
-    return _lines(row, Job.objects.filter(sweep=row).order_by("sweep_index").values_list(*JOB))
 
 
 def _lines(row: Sweep, found: Iterable[tuple[object, ...]]) -> Iterator[SweepJob]:

@@ -43,7 +43,10 @@ class SweepIn(Schema):
 
 
 class SweepOut(Schema):
-    """A sweep: how many jobs, how many in each state, what all of them were charged by ledger unit."""
+    """A sweep: how many jobs, how many in each state.
+
+    ``charged`` is what all of them were charged by ledger unit; null in a list.
+    """
 
     id: UUID
     project_id: UUID
@@ -54,7 +57,7 @@ class SweepOut(Schema):
     jobs: int
     ended: int
     states: dict[str, int]
-    charged: dict[str, int]
+    charged: dict[str, int] | None
 
 
 class SweepList(Paged):

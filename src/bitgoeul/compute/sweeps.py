@@ -20,7 +20,6 @@ from .types import JobRequest
 PARAMETERS_MAX = 16
 VALUE_MAX = 200
 LINE = re.compile(r"\s*([^=\s]+)\s*=(.*)")
-VALUES = Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class Points:
         return dict(zip(self.names, self.values[index], strict=True))
 
 
-def grid(parameters: Mapping[str, VALUES]) -> Points:
+def grid(parameters: Mapping[str, Sequence[str]]) -> Points:
     """Every combination of the values, the last parameter changing fastest; raises BadInput."""
     count = 1
     for values in parameters.values():

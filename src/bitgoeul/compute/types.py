@@ -187,7 +187,7 @@ class SweepView:
     """Jobs of a kind, one at each point of their ``parameters``.
 
     ``states`` counts the jobs in each state that there is one in, ``charged`` maps ledger units to what all of
-    them were charged.
+    them were charged; None in a list.
     """
 
     id: UUID
@@ -199,7 +199,7 @@ class SweepView:
     submitted_by: str
     jobs: int
     states: Mapping[JobState, int]
-    charged: Mapping[str, int]
+    charged: Mapping[str, int] | None = None
 
     @property
     def ended(self) -> int:

@@ -21,7 +21,7 @@ from bitgoeul.kernel.text import Text
 from bitgoeul.ledger.facade import UNITS
 from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number, render_text
 
-from . import facade, offers
+from . import facade, offers, rules
 from .downloads import download
 from .forms import JobForm
 from .job_templates import TEMPLATES, first_values
@@ -128,7 +128,7 @@ def _offer(form: JobForm, project_id: UUID, cluster: Cluster) -> dict[str, objec
     if values is None:
         return {}
     devices = {name: values[f"device_{name}"] for name in form.devices}
-    needs = offers.needs_of(values["cores"], values["wall_seconds"], devices, cluster.device_units)
+    needs = rules.needs_of(values["cores"], values["wall_seconds"], devices, cluster.device_units)
     return {
         "price": offers.price(project_id, needs),
         "room": offers.room(cluster, values["cores"], values["memory_mib"], devices),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+# Days, months and deadlines are those of the city.
+SEOUL = ZoneInfo("Asia/Seoul")
 
 
 def now() -> datetime:

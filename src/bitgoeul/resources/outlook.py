@@ -29,7 +29,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Least, TruncWeek
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import Page, page_of
 
@@ -38,7 +38,6 @@ from .forecast import Forecast, Pace
 from .models import Allocation, UseDay, UseMonth
 from .queries import SHOWN, shown
 from .states import AllocationState
-from .sums import SEOUL
 from .types import AllocationView, Category
 
 PER_PAGE = 15

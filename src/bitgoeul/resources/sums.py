@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from bitgoeul.kernel.clock import SEOUL
+
 from .types import Entry
 
-SEOUL = ZoneInfo("Asia/Seoul")
 TABLES = {"day": "resources_useday", "month": "resources_usemonth"}
 
 

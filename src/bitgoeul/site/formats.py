@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext, ngettext
 
+from bitgoeul.kernel.clock import SEOUL
 from bitgoeul.kernel.quantity import divide_half_up
 from bitgoeul.kernel.text import N_
 
-SEOUL = ZoneInfo("Asia/Seoul")
 DIGEST_HEAD = 12
 WEEKDAYS = (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun"))
 

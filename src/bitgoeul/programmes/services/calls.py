@@ -13,7 +13,7 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.types import Actor, Thing
 from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.canonical import digest, loads_strict
-from bitgoeul.kernel.clock import now, rfc3339
+from bitgoeul.kernel.clock import SEOUL, now, rfc3339
 from bitgoeul.kernel.ids import derive
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.resources import facade as resources
@@ -23,7 +23,7 @@ from ..agreements import check_template
 from ..errors import BadCall
 from ..models import CallVersion
 from ..types import CallBody, OpenCall
-from ..workdays import SEOUL, add_working_days, seoul_day
+from ..workdays import add_working_days, seoul_day
 
 RENEW_BEFORE_DAYS = 3
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST, require_safe
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.facade import Actor, OperatorRole
 from bitgoeul.compute import facade as compute
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.errors import BadInput, DomainError
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.programmes import facade as programmes
@@ -71,7 +71,7 @@ class Outcome:
 
 
 def _due(day: date) -> tuple[str, str]:
-    days = (day - now().astimezone(formats.SEOUL).date()).days
+    days = (day - now().astimezone(SEOUL).date()).days
     return formats.days_left(days), "bad" if days < 0 else "warning" if days <= HURRY_DAYS else "progress"
 
 
@@ -115,7 +115,7 @@ def _agreement(actor: Actor, agreement: programmes.AgreementView, view: programm
 
 
 def _job(view: compute.JobView) -> Row:
-    day = view.submitted_at.astimezone(formats.SEOUL).date()
+    day = view.submitted_at.astimezone(SEOUL).date()
     words, tone = _due(day)
     return Row(
         key="",

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.programmes import facade as programmes
 from bitgoeul.resources import facade as resources
@@ -50,7 +50,7 @@ def todo(actor: accounts.Actor) -> list[Todo]:
     own = programmes.to_sign(actor=actor).items
     waiting = programmes.waiting(actor=actor).items if accounts.OperatorRole.STAFF in actor.operator_roles else []
     seen = {agreement.id: (agreement, application) for agreement, application in [*own, *waiting]}
-    today = now().astimezone(formats.SEOUL).date()
+    today = now().astimezone(SEOUL).date()
     found = [sign_todo(agreement, application, today) for agreement, application in seen.values()]
     return sorted(found, key=lambda item: item.due or date.max)
 

@@ -22,7 +22,7 @@ from bitgoeul.web.facade import attachment, no_store, page_number, render_text
 
 from .. import formats
 from ..burn import burn
-from .use import _chunks
+from .rows import in_chunks
 
 BADGES = {
     Ahead.SPENT: (Text(N_("used up")), "bad"),
@@ -114,7 +114,7 @@ def outlooks_xlsx(request: HttpRequest) -> HttpResponse:
 
 
 def _rows(found: Iterable[Outlook], language: str | None) -> Iterator[list[Cell]]:
-    for chunk in _chunks(found):
+    for chunk in in_chunks(found):
         projects = accounts.projects(one.view.project_id for one in chunk)
         for one in chunk:
             view, said, project = one.view, one.forecast, projects[one.view.project_id]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from itertools import islice
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from bitgoeul.kernel.text import Text
@@ -19,6 +20,15 @@ class Bilingual(Protocol):
 
 
 Said = Text | Bilingual | str
+AT_ONCE = 500
+Row = TypeVar("Row")
+
+
+def in_chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows of a workbook, AT_ONCE together, so that what they are called is asked once for many."""
+    left = iter(rows)
+    while chunk := list(islice(left, AT_ONCE)):
+        yield chunk
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.types import KIND_LABELS
 from bitgoeul.compute import facade as compute
 from bitgoeul.documents import Cell, Column, xlsx
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.quantity import divide_half_up
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.ledger.facade import UNITS
@@ -30,12 +29,11 @@ from bitgoeul.resources.facade import UseBy, UseRow, UseWanted
 from bitgoeul.web.facade import attachment, no_store, page_number, render_text
 
 from .. import formats
-from .rows import Said
+from .rows import Said, in_chunks
 
 MONTHS_SHOWN, MONTHS_MAX, MONTHS_BACK = 6, 12, 36
 HOUR_MS = 3_600_000
 CHARTED = 4
-AT_ONCE = 500
 BY_LABELS: Mapping[UseBy, Text] = {
     UseBy.PROGRAMME: Text(N_("Programme")),
     UseBy.KIND: Text(N_("Kind of organisation")),
@@ -72,7 +70,7 @@ def months_of(wanted: UseWanted) -> list[date]:
 def wanted_of(request: HttpRequest) -> UseWanted:
     """What the address asks for; what is no such value counts as not asked for, and at most a year is shown."""
     given = {name: str(value).replace("\0", "")[:80] for name, value in request.GET.items()}
-    present = now().astimezone(formats.SEOUL).date().replace(day=1)
+    present = now().astimezone(SEOUL).date().replace(day=1)
     until = min(_month(given.get("until", ""), present), present)
     since = min(_month(given.get("since", ""), months_back(until, MONTHS_SHOWN - 1)), until)
     by, unit, kind = given.get("by", ""), given.get("unit", ""), given.get("kind", "")
@@ -122,7 +120,7 @@ def use(request: HttpRequest) -> HttpResponse:
 
 def choices(wanted: UseWanted) -> dict[str, object]:
     """What the form offers."""
-    present = now().astimezone(formats.SEOUL).date().replace(day=1)
+    present = now().astimezone(SEOUL).date().replace(day=1)
     groups: dict[str, Said] = {**programmes.groups(), **OTHER_GROUPS}
     return {
         "bys": list(BY_LABELS.items()),
@@ -285,20 +283,9 @@ def use_xlsx(request: HttpRequest) -> HttpResponse:
 def _exported(
     rows: Iterable[UseRow], wanted: UseWanted, months: Sequence[date], language: str | None
 ) -> Iterator[list[Cell]]:
-    for chunk in _chunks(rows):
+    for chunk in in_chunks(rows):
         names = names_of(chunk, wanted.by)
         for row in chunk:
             name, note = names.get(row.key, (row.key or UNITS[row.unit].label, ""))
             figures = [row.months.get(month, 0) for month in months]
             yield [_said(name, language), note, row.unit, *figures, row.total]
-
-
-def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == AT_ONCE:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
