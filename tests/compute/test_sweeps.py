@@ -163,7 +163,7 @@ def test_lists_do_not_grow_in_queries(sweep, owner, project, django_assert_num_q
     with django_assert_num_queries(4):
         page = compute.sweeps(actor=owner, project_id=project.id)
     assert page.total == 3
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         compute.sweep(actor=owner, sweep_id=view.id)
     with django_assert_num_queries(3):
         assert compute.sweep_jobs(actor=owner, sweep_id=view.id).total == 6
