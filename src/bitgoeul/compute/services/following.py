@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
@@ -35,7 +36,9 @@ RETRY = timedelta(seconds=5)
 UNLISTED = timedelta(seconds=10)
 TIDY_SECONDS = 60.0
 TIDY_MAX = 200
-LOOK_BATCH = 200
+# A look asks the engine once for so many; what it has to say is written down some at a time.
+LOOK_MAX = 20_000
+NOTE_BATCH = 200
 
 log = logging.getLogger(__name__)
 _tidied: dict[str, float] = {}
@@ -64,34 +67,59 @@ def follow_once(limit: int = 500) -> int:
 # --- looking
 
 
+class Watched(NamedTuple):
+    """What a look needs of a job that the engine has; most looks find nothing new, and read no more of it."""
+
+    pk: UUID
+    handle: Handle
+    state: str
+    unlisted_since: datetime | None
+    cancel_requested_at: datetime | None
+
+    def is_news(self, seen: Observation | None) -> bool:
+        """Whether what the engine says of it is anything to write down."""
+        if seen is None:
+            return self.state in LISTED
+        if self.unlisted_since is not None or seen.phase == Phase.ENDED:
+            return True
+        return self.state != JobState.RUNNING if seen.phase == Phase.RUNNING else self.state == JobState.UNKNOWN
+
+
 def look(engine: Engine, cluster: Cluster) -> int:
-    """Ask the engine about every job it has, in batches, and write down what changed."""
+    """Ask the engine about every job it has, LOOK_MAX at once, and write down what changed."""
     changed, last = 0, None
-    while True:
-        rows = _batch(cluster, last)
-        if not rows:
-            return changed
-        changed += _look_at(engine, rows)
-        last = rows[-1].pk
+    while watched := _watched(cluster, last):
+        changed += _look_at(engine, watched)
+        last = watched[-1].pk
+    return changed
 
 
-def _batch(cluster: Cluster, after: UUID | None) -> list[Job]:
+def _watched(cluster: Cluster, after: UUID | None) -> list[Watched]:
     rows = Job.objects.filter(cluster=cluster, state__in=[str(state) for state in IN_ENGINE])
     rows = rows.filter(Q(not_before=None) | Q(not_before__lte=now())).filter(handle__isnull=False)
     rows = rows.filter(pk__gt=after) if after else rows
-    return list(rows.select_related("cluster").order_by("pk")[:LOOK_BATCH])
+    told = rows.order_by("pk").values_list(*Watched._fields)[:LOOK_MAX]
+    return [Watched(pk, Handle.from_json(handle), *rest) for pk, handle, *rest in told]
 
 
-def _look_at(engine: Engine, rows: Sequence[Job]) -> int:
-    handles = {row.pk: Handle.from_json(row.handle) for row in rows if row.handle}
-    engine.cancel([handles[row.pk] for row in rows if row.cancel_requested_at])
-    seen = {each.job_id: each for each in engine.poll(list(handles.values()))}
-    return sum(_note_safely(engine, row, handles[row.pk], seen) for row in rows)
+def _look_at(engine: Engine, watched: Sequence[Watched]) -> int:
+    unwanted = [each.handle for each in watched if each.cancel_requested_at]
+    if unwanted:
+        engine.cancel(unwanted)
+    seen = {each.job_id: each for each in engine.poll([each.handle for each in watched])}
+    news = [each for each in watched if each.is_news(seen.get(each.pk))]
+    changed = 0
+    for start in range(0, len(news), NOTE_BATCH):
+        some = {each.pk: each.handle for each in news[start : start + NOTE_BATCH]}
+        rows = Job.objects.filter(pk__in=some, state__in=[str(state) for state in IN_ENGINE])
+        for row in rows.select_related("cluster").order_by("pk"):
+            changed += _note_safely(engine, row, some[row.pk], seen.get(row.pk))
+    return changed
 
 
-def _note_safely(engine: Engine, row: Job, handle: Handle, seen: Mapping[UUID, Observation]) -> int:
+def _note_safely(engine: Engine, row: Job, handle: Handle, seen: Observation | None) -> int:
     try:
-        return note(engine, row, handle, seen.get(row.pk))
+        return note(engine, row, handle, seen)
     except WrongState:  # another follower was faster
         return 0
     except DomainError as error:  # a full disk, say: this job waits, the others go on

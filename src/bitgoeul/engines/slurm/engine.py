@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
@@ -490,11 +491,15 @@ def _array(job: JobDir) -> list[int]:
     return [int(record["number"])] if "index" in record else []
 
 
-def keys_of(job: JobDir) -> list[str]:
-    """What Slurm's lists may call a job: by its own name, and as an element of its sweep's array."""
+@lru_cache(maxsize=32_768)
+def keys_of(job: JobDir) -> tuple[str, ...]:
+    """What Slurm's lists may call a job: by its own name, and as an element of its sweep's array.
+
+    What was asked never changes, so thousands of jobs are not read again in every cycle.
+    """
     spec = job.spec()
-    alone = [key_of(name_of(job.job_id))]
-    return alone if spec.sweep is None else [*alone, key_of(name_of_sweep(spec.sweep), spec.index)]
+    alone = key_of(name_of(job.job_id))
+    return (alone,) if spec.sweep is None else (alone, key_of(name_of_sweep(spec.sweep), spec.index))
 
 
 def _names_of(job: JobDir) -> str:
