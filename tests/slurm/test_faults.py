@@ -192,7 +192,8 @@ def test_what_a_user_writes_neither_breaks_the_accounting_nor_forges_a_line_in_i
     assert not [row for row in rows if row["JobIDRaw"] == "99" and row["State"] == "COMPLETED"]
 
 
-def test_the_accounting_may_be_down_while_jobs_are_put_in_and_end(make, testbed, tmp_path):
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_the_accounting_may_be_down_while_jobs_are_put_in_and_end(make, testbed, tmp_path, round_):
     engine, trace = make(), tmp_path / "trace"
     testbed.kill("slurmdbd")
     handle = engine.submit(spec(1, trace))
@@ -201,7 +202,8 @@ def test_the_accounting_may_be_down_while_jobs_are_put_in_and_end(make, testbed,
     assert ran_once(trace)
 
 
-def test_a_node_that_dies_takes_its_job_along_and_the_end_is_named(make, testbed, tmp_path):
+@pytest.mark.parametrize("round_", range(ROUNDS))
+def test_a_node_that_dies_takes_its_job_along_and_the_end_is_named(make, testbed, tmp_path, round_):
     engine, trace = make(), tmp_path / "trace"
     handle = running(engine, lambda: spec(600, trace, limits=Limits(1, 256, 900, 16, 16)))
     job = engine.jobs / str(handle.job_id)
