@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import checks as gates
 import postgres
@@ -34,10 +34,9 @@ WITHOUT_DATABASE = (
 ONLY_SQLITE = ("tests/scale",)
 # On every core, the tests of one file on the same.
 SHARED = ("-n", "auto", "--dist", "loadfile")
-# They look at every page as it is drawn, for minutes; which database stands behind it changes nothing of that.
-DRAWN_ONCE = ("tests/browser/test_accessibility.py", "tests/browser/test_keyboard.py")
-# One cluster of eleven daemons is enough for two cores; what the rooms do with its answers is tested on both.
-ONE_CLUSTER = ("tests/slurm",)
+# Once is enough for these, on PostgreSQL, beside the two suites: they wait more than they work. They look at every
+# page as it is drawn, or need a cluster of eleven daemons; what the rooms do with its answers is tested on both.
+ONCE = ("tests/slurm", "tests/browser/test_accessibility.py", "tests/browser/test_keyboard.py")
 
 
 def browser() -> str | None:
@@ -101,28 +100,28 @@ def pytest(*arguments: str) -> list[str]:
     return [str(PYTHON), "-m", "pytest", "-q", "-rs", *arguments]
 
 
-@contextmanager
-def on_postgresql(chosen: list[str]) -> Iterator[Callable[[], bool]]:
-    """The suite at the same time on a PostgreSQL server of its own, which is gone afterwards.
+def ignoring(*paths: str) -> list[str]:
+    """The arguments that leave tests out."""
+    return [f"--ignore={path}" for path in paths]
 
-    Yields what waits for its end, prints its output and tells whether it passed. Each suite keeps one core busy.
+
+@contextmanager
+def beside(name: str, arguments: list[str]) -> Iterator[Callable[[], bool]]:
+    """Tests at the same time on a PostgreSQL server of their own, which is gone afterwards.
+
+    Yields what waits for their end, prints their output and tells whether they passed.
     """
-    ignored = (
-        []
-        if chosen
-        else [f"--ignore={path}" for path in (*WITHOUT_DATABASE, *ONLY_SQLITE, *DRAWN_ONCE, *ONE_CLUSTER)]
-    )
-    output = ROOT / "build" / "test-postgresql.txt"
+    output = ROOT / "build" / f"test-{name.replace(' ', '-')}.txt"
     output.parent.mkdir(exist_ok=True)
     with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
         environ = os.environ | {postgres.URL_VARIABLE: server.url()}
         suite = subprocess.Popen(
-            pytest(*ignored, *chosen), cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            pytest(*arguments), cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
         )
 
         def passed() -> bool:
             status = suite.wait()
-            print(f"\n== tests on PostgreSQL\n{output.read_text(encoding='utf-8', errors='replace')}", flush=True)
+            print(f"\n== {name}\n{output.read_text(encoding='utf-8', errors='replace')}", flush=True)
             return status == 0
 
         try:
@@ -139,10 +138,14 @@ def suites(*, everything: bool, chosen: list[str]) -> list[str]:
         shared = () if chosen else SHARED
         held = run("tests on SQLite", pytest("-m", "not browser and not slurm", *shared, *chosen))
         return [] if held else ["tests on SQLite"]
-    print("\nThe suite on PostgreSQL runs beside the one on SQLite; its output follows at the end.", flush=True)
-    with on_postgresql(chosen) as passed_on_postgresql:
-        held = {"tests on SQLite": run("tests on SQLite", pytest(*chosen))}
-        held["tests on PostgreSQL"] = passed_on_postgresql()
+    print("\nWhat runs on PostgreSQL runs beside the suite on SQLite; its output follows at the end.", flush=True)
+    others = {"tests on PostgreSQL": chosen or ignoring(*WITHOUT_DATABASE, *ONLY_SQLITE, *ONCE)}
+    if not chosen:
+        others["Slurm and drawn pages"] = list(ONCE)
+    with ExitStack() as stack:
+        waiting = {name: stack.enter_context(beside(name, arguments)) for name, arguments in others.items()}
+        held = {"tests on SQLite": run("tests on SQLite", pytest(*(chosen or ignoring(*ONCE))))}
+        held |= {name: passed() for name, passed in waiting.items()}
     return [name for name, passed in held.items() if not passed]
 
 
@@ -156,8 +159,7 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
     elif not chosen:
         print(f"Left out on PostgreSQL, as they use no database: {', '.join(WITHOUT_DATABASE)}.")
         print(f"Left out on PostgreSQL, as they read SQLite's query plans: {', '.join(ONLY_SQLITE)}.")
-        print(f"Left out on PostgreSQL, as they look at drawn pages: {', '.join(DRAWN_ONCE)}.")
-        print(f"Left out on PostgreSQL, as one Slurm is enough: {', '.join(ONE_CLUSTER)}.")
+        print(f"Run once, on PostgreSQL: {', '.join(ONCE)}.")
     if failed:
         print(f"Failed: {', '.join(failed)}.")
         return 1

@@ -24,7 +24,7 @@ from journeys.jobs import CODE, ENDED, charged_once, insist, project_of, settled
 
 pytestmark = pytest.mark.slow
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "3"))
-TRIALS = int(os.environ.get("SOAK_ROUNDS", "2"))
+TRIALS = int(os.environ.get("SOAK_ROUNDS", "1"))
 TRIAL_SECONDS_MAX = 240
 # The supervisor waits longer before each new start of a child that keeps dying.
 KILLS_MAX = 8

@@ -143,7 +143,7 @@ def test_every_message_has_one_effect(home, record_property):
 
 
 def test_the_same_batch_at_once_is_one_and_each_job_is_claimed_once(home, record_property):
-    count = 1_000 if SOAK else 150
+    count = 1_000 if SOAK else 60
     (home / "project").write_text(say(home, PREPARE_PROJECT, str(TESTS / "faults")))
     answers = race(home, "batch", workers=4, count=count)
     assert [answer["answered"] for answer in answers] == [count] * 4
