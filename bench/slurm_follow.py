@@ -106,7 +106,7 @@ def pretend(home: Path, jobs: int) -> Path:
         place = home / "engine" / "moa" / "jobs" / str(row.pk)
         place.mkdir(parents=True)
         moment = rfc3339(now())
-        spec = {"spec": spec_of(row).to_json(), "submitted_at": moment, "order": number}
+        spec = {"spec": spec_of(row, {}).to_json(), "submitted_at": moment, "order": number}
         for name, record in (
             ("spec", spec), ("slurm", {"number": number}), ("launch", {"number": number}),
             ("start", {"started_at": moment}), ("heartbeat", {"wall_ms": 1}),

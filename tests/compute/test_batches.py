@@ -152,10 +152,10 @@ def hand_over(engine, limit=500) -> int:
 
 def test_a_batch_is_handed_over_in_few_queries_and_each_job_has_its_trail(submit_many, grant):
     grant("core_ms", 10**12)
-    engine = Counting()
-    submit_many(some(25))
+    engine, files = Counting(), {"a.txt": b"one", "b.txt": b"two"}
+    submit_many(some(25), files=files)
     few = queries_of(lambda: hand_over(engine))
-    views = submit_many(some(200))
+    views = submit_many(some(200), files=files)
     with audit.request_context("somebody"):
         views += submit_many(some(5))
     assert queries_of(lambda: hand_over(engine)) <= few + 4, "messages go in pieces"
@@ -200,6 +200,60 @@ def test_an_engine_that_cannot_be_asked_keeps_the_rest_queued(submit_many, monke
     Job.objects.filter(handle__isnull=True).update(lease_until=now() - timedelta(seconds=1))
     assert hand_over(engine) == 2
     assert sorted(map(len, engine.batches)) == [1, 2, 2]
+
+
+def test_many_moves_are_as_many_single_ones(submit_many):
+    one, two, done, *_others = views = submit_many(some(6))
+    rows = {row.pk: row for row in Job.objects.all()}
+    audit.advance(rows[done.id], "cancel", actor="test")
+    with audit.request_context("here"):
+        audit.advance(rows[one.id], "submit", actor="test", reason="why", payload={"a": 1})
+        moved = audit.advance_many(
+            [rows[view.id] for view in views[1:]],
+            "submit",
+            actor="test",
+            reason="why",
+            payloads={rows[two.id].pk: {"a": 1}},
+            requests={str(views[3].id): "elsewhere"},
+        )
+    assert [row.pk for row in moved] == [view.id for view in views[1:] if view is not done], "in their order"
+    assert {row.state for row in moved} == {"SUBMITTED"}
+    told = {pk: _told(pk) for pk in (one.id, two.id)}
+    assert told[one.id] == told[two.id]
+    assert Job.objects.get(pk=done.id).state == "CANCELLED"
+    assert audit.requests_behind("job", [one.id, two.id, views[3].id]) == {
+        str(one.id): "here", str(two.id): "here", str(views[3].id): "elsewhere"
+    }  # fmt: skip
+    assert audit.advance_many(moved, "submit", actor="test") == [], "they have moved already"
+    assert audit.verify().ok
+
+
+def test_many_moves_are_all_made_or_none(submit_many, monkeypatch):
+    submit_many(some(3))
+
+    class Fails(Exception):
+        pass
+
+    def fails(*_args):
+        raise Fails
+
+    monkeypatch.setattr("bitgoeul.audit.many.emit_many", fails)
+    with pytest.raises(Fails):
+        audit.advance_many(list(Job.objects.all()), "submit", actor="test")
+    assert set(Job.objects.values_list("state", "version")) == {("QUEUED", 0)}
+    assert not any(audit.moves_of("job", [str(pk) for pk in Job.objects.values_list("pk", flat=True)]).values())
+
+
+def _told(pk):
+    """Move, event and message of a job's only move, without what must differ."""
+    from bitgoeul.audit.models import Message
+
+    (move,) = audit.moves_of("job", [str(pk)])[str(pk)]
+    event = audit.history("job", pk).items[-1]
+    (message,) = Message.objects.filter(topic="job.submit", key__startswith=str(pk))
+    payload = {key: value for key, value in message.payload.items() if key != "id"}
+    seen = (move.action, move.from_state, move.to_state, move.actor, move.reason, move.version)
+    return seen, (event.verb, event.actor, event.before, event.after), payload
 
 
 # --- one after another

@@ -66,7 +66,7 @@ def running(slurm, owner, project, cores, engine_home):
     for number, row in rows.items():
         job = JobDir(engine_home / "moa" / "jobs" / str(row.pk))
         job.path.mkdir(parents=True)
-        told = {"spec": spec_of(row).to_json(), "submitted_at": rfc3339(now()), "order": number}
+        told = {"spec": spec_of(row, {}).to_json(), "submitted_at": rfc3339(now()), "order": number}
         launch = {"number": number, "grant": {"cores": [0], "devices": {}}}
         beat = {"wall_ms": 500, "cpu_ms": 1, "memory_kib_max": 1}
         for name, record in (

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from bitgoeul.accounts.facade import Actor
 from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
 from bitgoeul.compute import ports
@@ -15,7 +16,7 @@ from bitgoeul.compute.facade import JobState
 from bitgoeul.compute.models import Cluster, Job, JobArtefact
 from bitgoeul.compute.services import collecting, ending, following, handing
 from bitgoeul.content import facade as content
-from bitgoeul.kernel.clock import now
+from bitgoeul.kernel.clock import SEOUL, now, parse_rfc3339
 from bitgoeul.kernel.errors import BadInput, Conflict, NotAllowed, NotFound, Unavailable, WrongState
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.ledger import facade as ledger
@@ -302,6 +303,28 @@ def test_a_job_that_is_missing_for_a_moment_only_stays_what_it_is(submit, follow
     aside.rename(place)
     compute.follow_once(limit=20)
     assert Job.objects.get().unlisted_since is None
+
+
+def test_a_job_charged_after_its_month_was_closed_is_booked_in_the_next_open_one(submit, cores):
+    from bitgoeul.resources.models import Usage, UseMonth
+
+    today = now().astimezone(SEOUL)
+    first = today.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    ended_at = first - timedelta(days=3)
+    compute.close_month(actor=Actor.system("test"), month=f"{ended_at:%Y-%m}")
+    view = submit(request(wall_seconds=10))
+    Job.objects.filter(pk=view.id).update(state="SUBMITTED")
+    row = Job.objects.select_related("cluster").get()
+    started_at = ended_at - timedelta(seconds=5)
+    seen = ports.Observation(row.pk, ports.Phase.ENDED, started_at, ended_at, ports.Ending.COMPLETED, 0)
+    record = ports.UsageRecord(row.pk, started_at, 0, started_at, ended_at, 1, 5_000, 5_000, {}, 1, 1, final=True)
+    ending.end_used(row, seen, record, [], actor="test")
+    use = Usage.objects.get()
+    assert (use.amount, use.ended_at) == (5_000, first)
+    assert use.detail["late_for"] == f"{ended_at:%Y-%m}"
+    assert parse_rfc3339(use.detail["ended_at"]) == ended_at
+    assert UseMonth.objects.values_list("month", "amount").get() == (first.date(), 5_000)
+    assert Job.objects.get().ended_at == ended_at, "the job tells the truth"
 
 
 # --- crashes of the follower

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .queries import absent, blobs, open_blob, path_of, read, verify, verify_blob
+from .queries import absent, blobs, file_of, open_blob, path_of, read, verify, verify_blob
 from .services import put_bytes, put_file, put_stream, retain
 from .types import BlobRef, Damaged, NoSuchBlob, StorageFull, TooLarge
 
@@ -14,6 +14,7 @@ __all__ = [
     "TooLarge",
     "absent",
     "blobs",
+    "file_of",
     "open_blob",
     "path_of",
     "put_bytes",

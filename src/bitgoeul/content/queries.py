@@ -30,9 +30,14 @@ def path_of(digest: str) -> Path:
     row = Blob.objects.filter(digest=digest).first()
     if row is None:
         raise NoSuchBlob()
-    path = store().place_of(digest)
-    if not path.is_file() or path.stat().st_size != row.size:
-        raise Damaged(detail={"digest": digest})
+    return file_of(ref(row))
+
+
+def file_of(blob: BlobRef) -> Path:
+    """The file of a content that was looked up, its size checked; raises Damaged. Read it, never write it."""
+    path = store().place_of(blob.digest)
+    if not path.is_file() or path.stat().st_size != blob.size:
+        raise Damaged(detail={"digest": blob.digest})
     return path
 
 

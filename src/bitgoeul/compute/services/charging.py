@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from bitgoeul.kernel.clock import rfc3339
+from bitgoeul.kernel.clock import now, rfc3339
 from bitgoeul.resources import facade as resources
 
 from .. import metering
@@ -195,6 +195,21 @@ class Reading:
             ended_at=moment(end),
             detail=detail,
         )
+
+
+def when_booked(ended_at: datetime) -> tuple[datetime, dict[str, object]]:
+    """When a use that ended then is booked, and what its entry keeps of the truth.
+
+    At its end; when its month is closed, on the first day of the next open one, as late news of the accounting.
+    """
+    seconds = int(ended_at.timestamp())
+    month = MONTHS.at(seconds)
+    if month.end > now().timestamp():  # nobody can have closed it
+        return ended_at, {}
+    booked = Books.of((), Known()).open_month(month.name)
+    if booked == month.name:
+        return ended_at, {}
+    return moment(MONTHS.start_of(booked)), {"late_for": month.name, "ended_at": rfc3339(ended_at)}
 
 
 def totals(charges: Iterable[Charge]) -> dict[str, int]:

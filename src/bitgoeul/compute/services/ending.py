@@ -18,6 +18,7 @@ from .. import rules
 from ..events import JOB_FINISHED
 from ..models import Job, JobArtefact, JobHold, JobSamples
 from ..ports import Observation, UsageRecord
+from .charging import when_booked
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def _settle(row: Job, record: UsageRecord, holds: Sequence[JobHold], actor: str)
     """Charge what the engine allocated, keyed by the use's identity: the same record again changes nothing."""
     amounts = rules.used(record, row.cluster.device_units)
     portions = [rules.Portion(each.allocation_id, each.unit, each.amount) for each in holds]
+    booked_at, late = when_booked(record.ended_at)
     identity = f"{row.cluster_id}:{row.pk}:{rfc3339(record.submitted_at)}:{record.restart}"
     resources.settle_use(
         lines=[
@@ -144,8 +146,11 @@ def _settle(row: Job, record: UsageRecord, holds: Sequence[JobHold], actor: str)
                 amount=share,
                 source_key=f"{identity}:{hold.number}",
                 started_at=record.started_at,
-                ended_at=record.ended_at,
-                detail={"job": str(row.pk), "name": row.name, "wall_ms": record.wall_ms, "cores": record.cores},
+                ended_at=booked_at,
+                detail={
+                    **{"job": str(row.pk), "name": row.name, "wall_ms": record.wall_ms, "cores": record.cores},
+                    **late,
+                },
             )
             for hold, share in zip(holds, rules.split_use(portions, amounts), strict=True)
         ],

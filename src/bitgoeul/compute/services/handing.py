@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
@@ -136,9 +136,10 @@ def behind(row: Job) -> AbstractContextManager[None]:
 def _submit(engine: Engine, rows: Sequence[Job]) -> bool:
     """Submit claimed jobs and note what became of each; False when the engine could not be asked for all."""
     specs: list[tuple[Job, JobSpec]] = []
+    blobs = content.blobs({digest for row in rows for digest in row.request["inputs"].values()})
     for row in rows:
         try:
-            specs.append((row, spec_of(row)))
+            specs.append((row, spec_of(row, blobs)))
         except (content.NoSuchBlob, content.Damaged) as error:
             _refuse(row, error.text)
     answers = _answers(engine, [spec for _row, spec in specs])
@@ -196,15 +197,17 @@ def _note_forgotten(row: Job) -> None:
             audit.advance(row, "lose", actor=FOLLOWER, payload={"origin": origin_json(row)})
 
 
-def spec_of(row: Job) -> JobSpec:
-    """The engine's view of a job; inputs by the path of their content."""
+def spec_of(row: Job, blobs: Mapping[str, content.BlobRef]) -> JobSpec:
+    """The engine's view of a job; inputs by the path of their content. Raises NoSuchBlob and Damaged."""
     request = JobRequest.from_json(row.request)
+    if not blobs.keys() >= set(request.inputs.values()):
+        raise content.NoSuchBlob()
     return JobSpec(
         job_id=row.pk,
         name=row.name,
         argv=request.argv,
         env=request.env,
-        inputs={name: str(content.path_of(digest)) for name, digest in request.inputs.items()},
+        inputs={name: str(content.file_of(blobs[digest])) for name, digest in request.inputs.items()},
         outputs=request.outputs,
         limits=request.limits,
         devices=request.devices,
