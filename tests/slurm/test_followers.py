@@ -61,7 +61,6 @@ def test_killed_followers_and_daemons_lose_no_job_run_none_twice_and_charge_none
     done = {key for key, job in found.items() if job["state"] == "SUCCEEDED"}
     assert {runs_of(ran, key) for key in done} == {1}
     odd = {key: {**job, "runs": runs_of(ran, key)} for key, job in found.items() if key not in done}
-    print(odd)
     for job in odd.values():  # what a controller did with a job that it forgot, said by name
         assert job["ending"] in ("not_started", "engine_lost", "cancelled"), odd
         assert job["runs"] <= 1, odd
