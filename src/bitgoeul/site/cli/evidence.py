@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import BAD_INPUT, BadInput, Out, bad_input, json_option
+from .output import FINDINGS as FINDINGS_STATUS
 from .user import client_for, remote_options
 
 if TYPE_CHECKING:
@@ -102,6 +103,36 @@ def export(digest: str, target: Path | None, url: str | None, as_json: bool) -> 
             f"--to: {path} cannot be written: {error.strerror}. Name a file in a directory you may write to, or -"
         ) from None
     Out(as_json).row({"digest": digest, "file": str(path), "bytes": len(data)}, f"{path} ({len(data)} bytes)")
+
+
+@evidence.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Read and derive again; keep nothing.")
+@json_option
+def import_(path: Path, dry_run: bool, as_json: bool) -> None:
+    """Read results that others published, from PATH, any level of an MLPerf Inference submission tree.
+
+    Every number is held against the detail log of its run. They stay third-party results, never measured here.
+    Exit 0 read, 1 a result needs a look (its flags say why), 2 unreadable. Needs neither server nor database.
+    """
+    from bitgoeul.published.mlperf import FINDINGS, NoResults, read_tree
+
+    if not dry_run:
+        raise bad_input("Results of others are read and checked, and not kept yet: add --dry-run.")
+    out, found = Out(as_json), False
+    try:
+        for each in read_tree(path):
+            found = found or not FINDINGS.isdisjoint(each.flags)
+            out.row(each.to_json(), str(each))
+    except NoResults:
+        raise bad_input(
+            f"{path}: no performance run here. Name a submission tree, or a folder in it, with"
+            " performance/run_1/mlperf_log_summary.txt below it."
+        ) from None
+    except OSError as error:
+        raise bad_input(f"{error.filename or path} cannot be read: {error.strerror}") from None
+    if found:
+        raise click.exceptions.Exit(FINDINGS_STATUS)
 
 
 COMMANDS = (evidence,)

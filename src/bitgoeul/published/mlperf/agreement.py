@@ -1,0 +1,136 @@
+"""Whether a summary says what its detail log says, and whether that log's numbers fit each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+
+from .logs import Detail, Summary
+
+PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
+# What the summary calls it, and the detail log.
+NUMBERS = {
+    "Samples per second": "result_samples_per_second",
+    "Scheduled samples per second": "result_scheduled_samples_per_sec",
+    "Completed samples per second": "result_completed_samples_per_sec",
+    "Tokens per second": "result_tokens_per_second",
+    "Completed tokens per second": "result_completed_tokens_per_second",
+    "QPS w/ loadgen overhead": "result_qps_with_loadgen_overhead",
+    "QPS w/o loadgen overhead": "result_qps_without_loadgen_overhead",
+    "Min latency (ns)": "result_min_latency_ns",
+    "Max latency (ns)": "result_max_latency_ns",
+    "Mean latency (ns)": "result_mean_latency_ns",
+    "Early stopping 90th percentile estimate": "early_stopping_latency_ss",
+    "Early stopping 99th percentile estimate": "early_stopping_latency_ms",
+    "samples_per_query": "effective_samples_per_query",
+    "target_qps": "effective_target_qps",
+    "target_latency (ns)": "effective_target_latency_ns",
+    "max_async_queries": "effective_max_async_queries",
+    "min_duration (ms)": "effective_min_duration_ms",
+    "max_duration (ms)": "effective_max_duration_ms",
+    "min_query_count": "effective_min_query_count",
+    "max_query_count": "effective_max_query_count",
+    "qsl_rng_seed": "effective_qsl_rng_seed",
+    "sample_index_rng_seed": "effective_sample_index_rng_seed",
+    "schedule_rng_seed": "effective_schedule_rng_seed",
+    "performance_issue_same_index": "effective_performance_issue_same_index",
+    "performance_sample_count": "effective_performance_sample_count",
+    **{f"{each} percentile latency (ns)": f"result_{each}_percentile_latency_ns" for each in PERCENTILES},
+}  # fmt: skip
+WORDS = {
+    "Scenario": "effective_scenario",
+    "Mode": "effective_test_mode",
+    "Result is": "result_validity",
+    "SUT name": "sut_name",
+}
+YES = {
+    "Min duration satisfied": "result_min_duration_met",
+    "Min queries satisfied": "result_min_queries_met",
+    "Performance constraints satisfied": "result_perf_constraints_met",
+    "Early stopping satisfied": "early_stopping_met",
+}
+# Six digits of a rate are logged; a whole number is logged and printed whole.
+LOGGED = 1e-5
+# What a summary of MultiStream says of latency is of queries, each of eight samples.
+OF_QUERIES = {
+    "Min latency (ns)": "result_min_query_latency_ns",
+    "Max latency (ns)": "result_max_query_latency_ns",
+    "Mean latency (ns)": "result_mean_query_latency_ns",
+    **{
+        f"{each} percentile latency (ns)": f"result_{each}_percentile_per_query_latency_ns" for each in PERCENTILES
+    },
+}
+# A rate counts until the last sample came back, its summary until the clock was read.
+DERIVED = 2e-3
+
+
+def differences(summary: Summary, detail: Detail) -> Iterator[str]:
+    """The labels of the summary that say something else than the detail log."""
+    said, logged = summary.fields, detail.values
+    numbers = NUMBERS | (OF_QUERIES if logged.get("effective_scenario") == "MultiStream" else {})
+    for label, key in numbers.items():
+        if label in said and key in logged and not _same(said[label], logged[key]):
+            yield label
+    for label, key in WORDS.items():
+        if label in said and key in logged and said[label] != str(logged[key]):
+            yield label
+    for label, key in YES.items():
+        if label in said and key in logged and (said[label].lower() == "yes") != bool(logged[key]):
+            yield label
+    for name in ("90", "99"):  # the headline of a stream repeats a percentile that stands below it
+        top, below = said.get(f"{name}th percentile latency (ns)"), said.get(f"{name}.00 percentile latency (ns)")
+        if top is not None and below is not None and top != below:
+            yield f"{name}th percentile latency (ns)"
+    if summary.errors != detail.errors:
+        yield "errors"
+
+
+def _same(printed: str, logged: object) -> bool:
+    """Whole numbers as they are, for a seed has more digits than a float; a rate to its last printed digit."""
+    if isinstance(logged, bool) or not isinstance(logged, int | float):
+        return False
+    try:
+        if isinstance(logged, int) and printed.isdecimal():
+            return int(printed) == logged
+        last_digit = 10.0 ** -len(printed.partition(".")[2])
+        return math.isclose(float(printed), logged, rel_tol=LOGGED, abs_tol=last_digit)
+    except ValueError:
+        return False
+
+
+def inconsistencies(detail: Detail) -> Iterator[str]:
+    """What of a detail log cannot be true together with the rest of it."""
+    low, high = detail.number("result_min_latency_ns"), detail.number("result_max_latency_ns")
+    ladder = [low, *(detail.number(f"result_{each}_percentile_latency_ns") for each in PERCENTILES), high]
+    known = [each for each in ladder if each is not None]
+    if any(early > late for early, late in pairwise(known)):
+        yield "percentiles"
+    mean = detail.number("result_mean_latency_ns")
+    if mean is not None and known and not known[0] <= mean <= known[-1]:
+        yield "mean"
+    rate, overhead_free = (
+        detail.number("result_samples_per_second"),
+        detail.number("result_qps_without_loadgen_overhead"),
+    )
+    derived = [count * 1e9 / high for count in _issued(detail)] if high else []
+    if rate is not None and not any(math.isclose(rate, each, rel_tol=DERIVED) for each in derived):
+        yield "samples per second"
+    if overhead_free is not None and mean and not math.isclose(overhead_free, 1e9 / mean, rel_tol=DERIVED):
+        yield "queries per second"
+    if detail.values.get("result_validity") == "VALID" and not all(
+        detail.values.get(key, True) for key in YES.values()
+    ):
+        yield "validity"
+
+
+def _issued(detail: Detail) -> list[float]:
+    """How many samples may have been issued: as asked, or rounded up to whole passes of the data set.
+
+    The second is how runs of language models count, each sample as often as every other.
+    """
+    queries, each = detail.number("generated_query_count"), detail.number("generated_samples_per_query")
+    if queries is None or each is None:
+        return []
+    whole = detail.number("effective_performance_sample_count") or 1
+    return [queries * each, math.ceil(queries * each / whole) * whole]

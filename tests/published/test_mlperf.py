@@ -1,0 +1,251 @@
+"""Published MLPerf results: read exactly where genuine ones are at hand, and no edit of one stays unnoticed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bitgoeul.published.mlperf import Flag, NoResults, read_tree
+from bitgoeul.site.cli import cli
+
+GENUINE = Path(__file__).resolve().parents[3] / "shared" / "data" / "mlperf"
+genuine = pytest.mark.skipif(not GENUINE.is_dir(), reason="needs the published results in ../shared/data/mlperf")
+
+# A run of a made-up system, in the words of LoadGen 3.
+OFFLINE = {
+    "effective_scenario": "Offline", "effective_test_mode": "PerformanceOnly", "result_validity": "VALID",
+    "result_samples_per_second": 1000.5,
+    "result_min_latency_ns": 5_000_000, "result_max_latency_ns": 599_700_150_000,
+    "result_mean_latency_ns": 300_000_000_000, "result_50.00_percentile_latency_ns": 300_000_000_001,
+    "result_90.00_percentile_latency_ns": 540_000_000_000, "result_99.00_percentile_latency_ns": 594_000_000_000,
+    "result_min_duration_met": True, "result_min_queries_met": True, "early_stopping_met": True,
+    "generated_query_count": 1, "generated_samples_per_query": 600_000, "effective_samples_per_query": 600_000,
+    "effective_min_duration_ms": 600_000, "effective_qsl_rng_seed": 10003631887983097364,
+    "effective_performance_sample_count": 1024, "sut_name": "GAON",
+}  # fmt: skip
+LABELS = {
+    "SUT name": "sut_name", "Scenario": "effective_scenario", "Mode": "effective_test_mode",
+    "Samples per second": "result_samples_per_second", "Result is": "result_validity",
+    "Min latency (ns)": "result_min_latency_ns", "Max latency (ns)": "result_max_latency_ns",
+    "Mean latency (ns)": "result_mean_latency_ns",
+    "50.00 percentile latency (ns)": "result_50.00_percentile_latency_ns",
+    "90.00 percentile latency (ns)": "result_90.00_percentile_latency_ns",
+    "99.00 percentile latency (ns)": "result_99.00_percentile_latency_ns",
+    "samples_per_query": "effective_samples_per_query", "min_duration (ms)": "effective_min_duration_ms",
+    "qsl_rng_seed": "effective_qsl_rng_seed", "performance_sample_count": "effective_performance_sample_count",
+}  # fmt: skip
+
+
+def line(key, value, **marks) -> str:
+    return ":::MLLOG " + json.dumps({"key": key, "value": value, "time_ms": 1.0, "metadata": marks}) + "\n"
+
+
+class Submission:
+    """A tree with one result that a test may change before it is written."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.logged, self.said, self.lines = dict(OFFLINE), {}, []
+        self.tail = "No warnings encountered during test.\n\nNo errors encountered during test.\n"
+        self.division, self.scenario = "closed", "Offline"
+        self.system = {"status": "available", "number_of_nodes": "1", "accelerators_per_node": "1"}
+        self.accuracy = "accuracy=76.100%, good=38050, total=50000\nhash=00\n"
+
+    def write(self) -> Path:
+        submitter = self.root / "v3.0" / self.division / "Gaon"
+        run = submitter / "results" / "chip" / "resnet50" / self.scenario / "performance" / "run_1"
+        run.mkdir(parents=True)
+        said = {label: self.logged[key] for label, key in LABELS.items()} | self.said
+        (run / "mlperf_log_summary.txt").write_text(
+            "".join(f"{label} : {value}\n" for label, value in said.items()) + self.tail
+        )
+        (run / "mlperf_log_detail.txt").write_text(
+            "".join(line(key, value, is_error=False) for key, value in self.logged.items()) + "".join(self.lines)
+        )
+        (run.parents[1] / "accuracy").mkdir()
+        (run.parents[1] / "accuracy" / "accuracy.txt").write_text(self.accuracy)
+        (submitter / "systems").mkdir(exist_ok=True)
+        (submitter / "systems" / "chip.json").write_text(json.dumps(self.system))
+        return run
+
+    def read(self):
+        self.write()
+        (result,) = read_tree(self.root)
+        return result
+
+
+@pytest.fixture
+def submission(tmp_path):
+    return Submission(tmp_path)
+
+
+def test_a_clean_result_has_no_remark(submission):
+    result = submission.read()
+    assert result.flags == ()
+    assert result.to_json() == {
+        "round": "v3.0", "division": "closed", "submitter": "Gaon", "system": "chip", "accelerators": 1,
+        "benchmark": "resnet50", "scenario": "Offline", "log_scenario": "Offline", "inferred": False,
+        "result": "VALID", "metric": "samples_per_second", "value": 1000.5, "unit": "samples/s",
+        "inferred_value": None, "errors": 0, "accuracy": "top1 76.100%", "flags": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [
+        ("Samples per second", "10005"),
+        ("Samples per second", "1000.7"),
+        ("90.00 percentile latency (ns)", "540000000001"),
+        ("Scenario", "Server"),
+        ("qsl_rng_seed", "10003631887983097365"),
+        ("min_duration (ms)", "60000"),
+        ("samples_per_query", "600001"),
+        ("SUT name", "GAON2"),
+        ("Samples per second", "a lot"),
+    ],
+)
+def test_an_edited_summary_does_not_agree_with_its_log(submission, label, value):
+    submission.said[label] = value
+    assert Flag.DISAGREES in submission.read().flags
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("result_samples_per_second", 10_005.0),
+        ("result_max_latency_ns", 59_970_015_000),
+        ("result_90.00_percentile_latency_ns", 100),
+        ("result_mean_latency_ns", 1),
+        ("generated_samples_per_query", 700_000),
+        ("result_min_duration_met", False),
+        ("early_stopping_met", False),
+    ],
+)
+def test_a_number_edited_in_both_logs_does_not_fit_the_others(submission, key, value):
+    submission.logged[key] = value
+    assert Flag.DOES_NOT_ADD_UP in submission.read().flags
+
+
+def test_invalid_and_errors_are_named(submission):
+    submission.logged["result_validity"] = "INVALID"
+    assert Flag.INVALID in submission.read().flags
+
+
+def test_an_error_line_under_a_valid_result_is_counted(submission):
+    submission.lines.append(line("error_generic_message", "lost a sample", is_error=True))
+    result = submission.read()
+    assert (result.errors, Flag.ERRORS in result.flags, Flag.DISAGREES in result.flags) == (1, True, True)
+
+
+def test_an_error_that_both_logs_tell_of_is_an_error_under_valid(submission):
+    submission.lines.append(line("error_generic_message", "lost a sample", is_error=True))
+    submission.tail = "1 error encountered. See detailed log.\n"
+    result = submission.read()
+    assert (result.errors, result.flags) == (1, (Flag.ERRORS,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"division": "open"}, Flag.OPEN),
+        ({"system": {"status": "preview", "number_of_nodes": 1, "accelerators_per_node": 1}}, Flag.PREVIEW),
+        ({"system": {"status": "rdi", "number_of_nodes": 1, "accelerators_per_node": 1}}, Flag.RDI),
+        ({"system": {"status": "available", "number_of_nodes": 2, "accelerators_per_node": "4"}}, Flag.SEVERAL),
+        ({"system": []}, Flag.NO_SYSTEM),
+        ({"accuracy": "nothing"}, Flag.NO_ACCURACY),
+        ({"scenario": "Server"}, Flag.WRONG_SCENARIO),
+    ],
+)
+def test_what_surrounds_a_result_is_said(submission, changes, flag):
+    for name, value in changes.items():
+        setattr(submission, name, value)
+    assert flag in submission.read().flags
+
+
+def test_the_same_log_twice_is_a_duplicate(submission):
+    run = submission.write()
+    again = Submission(submission.root)
+    again.division = "open"
+    again.write()
+    first, second = read_tree(submission.root)
+    assert (Flag.DUPLICATE in first.flags, Flag.DUPLICATE in second.flags) == (False, True)
+    (alone,) = read_tree(run)
+    assert (alone.round, alone.system, alone.flags) == ("v3.0", "chip", ()), "any level of a tree"
+
+
+@pytest.mark.parametrize("text", ["", "0ns : an older log\n", ":::MLLOG {broken\n", ":::MLLOG [1]\n"])
+def test_a_log_that_cannot_be_read_is_named(submission, text):
+    run = submission.write()
+    (run / "mlperf_log_detail.txt").write_text(text)
+    (result,) = read_tree(run)
+    assert Flag.UNREADABLE_LOG in result.flags
+    (run / "mlperf_log_detail.txt").unlink()
+    (result,) = read_tree(run)
+    assert Flag.NO_LOG in result.flags
+
+
+def test_compliance_runs_and_rehearsals_are_no_results_and_links_are_not_followed(submission):
+    run = submission.write()
+    elsewhere = submission.root / "v3.0" / "closed" / "Gaon" / "compliance" / "chip" / "performance"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "run_1").symlink_to(run)
+    (submission.root / "again").symlink_to(submission.root / "v3.0")
+    assert len(list(read_tree(submission.root))) == 1
+    with pytest.raises(NoResults):
+        list(read_tree(elsewhere.parent))
+
+
+def test_the_command_prints_rows_and_says_what_needs_a_look(submission):
+    submission.said["Samples per second"] = "99999"
+    run = submission.write()
+    done = CliRunner().invoke(cli, ["evidence", "import", str(submission.root), "--dry-run", "--json"])
+    assert done.exit_code == 1
+    assert [json.loads(row)["flags"] for row in done.stdout.splitlines()] == [["disagrees_with_log"]]
+    for path, words in (
+        (run / "none", "cannot be read"),
+        (submission.root / "v3.0" / "closed" / "Gaon" / "systems", "no performance run"),
+    ):
+        done = CliRunner().invoke(cli, ["evidence", "import", str(path), "--dry-run"])
+        assert (done.exit_code, words in done.output) == (2, True), done.output
+    kept = CliRunner().invoke(cli, ["evidence", "import", str(run)])
+    assert (kept.exit_code, "--dry-run" in kept.output) == (2, True)
+
+
+@genuine
+def test_every_genuine_result_is_read_exactly_and_raises_no_alarm():
+    with (GENUINE / "RESULTS.csv").open(encoding="utf-8") as file:
+        wanted = {
+            tuple(
+                row[name] for name in ("round", "division", "submitter", "system", "benchmark", "scenario_dir")
+            ): row
+            for row in csv.DictReader(file)
+        }
+    flags: Counter[Flag] = Counter()
+    for each in read_tree(GENUINE):
+        row = wanted.pop((each.round, each.division, each.submitter, each.system, each.benchmark, each.scenario))
+        told = (each.log_scenario, str(each.inferred), each.result, each.metric, each.accuracy)
+        assert told == tuple(row[name] for name in ("log_scenario", "inferred", "result", "metric", "accuracy"))
+        assert (each.accelerators, each.errors) == (int(row["n_accel"]), int(row["errors"]))
+        assert each.value == float(row["value"])
+        assert each.inferred_value == (float(row["inferred_value"]) if row["inferred_value"] else None)
+        flags.update(each.flags)
+    assert wanted == {}
+    assert flags == {Flag.PREVIEW: 23, Flag.RDI: 18, Flag.POWER: 7, Flag.INFERRED: 2}
+
+
+@genuine
+@pytest.mark.parametrize(
+    ("run", "watts"),
+    [
+        ("v2.1/closed/Dell/results/XR12_A2x1_TRT_MaxQ/resnet50/Offline", 266.9),
+        ("v3.0/closed/NVIDIA/results/Orin_TRT_MaxQ/resnet50/Offline", 22.66),
+    ],
+)
+def test_wall_power_is_that_of_the_runs_own_window(run, watts):
+    (result,) = read_tree(GENUINE / run)
+    assert result.power.watts == pytest.approx(watts, rel=0.001)
