@@ -113,7 +113,7 @@ def pretend(home: Path, jobs: int) -> Path:
         ):  # fmt: skip
             write_record(place / f"{name}.json", record, durable=False)
         row.handle = Handle(row.pk, str(row.pk), now()).to_json()
-        queue.append(f"{number}|{number}|RUNNING|bg-{row.pk}")
+        queue.append(f"{number}|{number}|RUNNING|n1|bg-{row.pk}")
         row.state = "RUNNING"
         row.save(update_fields=["handle", "state"])
     (folder / "queue").write_text("\n".join(queue) + "\n")

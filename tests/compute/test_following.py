@@ -37,7 +37,7 @@ class Slurm:
 
     def holds(self, rows):
         self.folder.joinpath("queue").write_text(
-            "".join(f"{number}|{number}|RUNNING|bg-{row.pk}\n" for number, row in rows.items())
+            "".join(f"{number}|{number}|RUNNING|n1|bg-{row.pk}\n" for number, row in rows.items())
         )
 
     def asked(self):

@@ -12,25 +12,29 @@ from bitgoeul.kernel.ids import new_id
 
 
 def test_a_name_with_bars_or_a_line_end_breaks_no_list():
-    lines = [line.split("|") for line in ("7|7|RUNNING|a|b|c", "rest of a name", "8|8|CANCELLED by 0|x", "9|9||y")]
+    lines = [
+        line.split("|") for line in ("7|7|RUNNING|n1|a|b|c", "rest of a name", "8|8|CANCELLED by 0||x", "9|9|||y")
+    ]
     found = listed(lines)
     assert [(each.number, each.stand, each.name) for each in found] == [
         (7, Stand.LIVES, "a|b|c"),
         (8, Stand.ENDED, "x"),
     ]
     assert found[1].ending is Ending.CANCELLED
+    assert [each.placed for each in found] == [True, False]
+    assert not listed([["9", "9", "CANCELLED", "None assigned", "x"]])[0].placed
 
 
 def test_a_state_that_is_not_known_proves_no_end():
-    (one,) = listed([["7", "7", "SOMETHING_NEW", "x"]])
+    (one,) = listed([["7", "7", "SOMETHING_NEW", "", "x"]])
     assert one.stand is Stand.LIVES
 
 
 def test_elements_of_an_array_are_told_by_name_and_index():
     lines = [
-        ["12_3", "15", "RUNNING", "s"],
-        ["12_4", "12", "PENDING", "s"],
-        ["12_[5-8:2,9%2]", "", "PENDING", "s"],
+        ["12_3", "15", "RUNNING", "n1", "s"],
+        ["12_4", "12", "PENDING", "", "s"],
+        ["12_[5-8:2,9%2]", "", "PENDING", "", "s"],
     ]
     found = listed(lines)
     assert [(each.key, each.number, each.reference) for each in found] == [

@@ -53,6 +53,8 @@ ACCOUNTING_SECONDS = 5.0
 # A controller that has just come back may need that long to list what it kept.
 MISSING_SECONDS = 10.0
 NODES_SECONDS = 60.0
+# How often Slurm may end a job before it began until we believe that it will not.
+TRIES_MAX = 3
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,8 @@ class Listing:
 class SlurmEngine(JobStore):
     """Implements Engine and every ability of ``bitgoeul.compute.ports``.
 
-    Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it.
+    Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it, and
+    ``again.json`` once it was put in the queue again.
     """
 
     def __init__(self, home: Path, config: SlurmConfig) -> None:
@@ -413,20 +416,39 @@ class SlurmEngine(JobStore):
         return job.observe()
 
     def _ended(self, job: JobDir, known: Listed) -> Observation:
-        """Slurm says that it is over, the wrapper not how: give its record a moment, then write one."""
+        """Slurm says that it is over, the wrapper not how: give its record a moment, then write one.
+
+        A job that was given a node and never began there, as when the node still has one of that number, goes
+        back to the queue.
+        """
         since = self._over_since.setdefault(str(job.job_id), time.monotonic())
         start = job.read("start")
-        patience = 0.0 if start is None and known.state == "CANCELLED" else GRACE_SECONDS
+        patience = 0.0 if start is None and not known.placed else GRACE_SECONDS
         lock = try_lock(job.lock) if time.monotonic() - since >= patience else None
         if lock is None:
             return job.observe()
+        again = False
         try:
             if not job.has("exit"):
-                job.write("exit", _exit_record(job, known))
+                again = known.placed and not job.has("start") and not job.has("cancel") and _tries(job) < TRIES_MAX
+                if not again:
+                    job.write("exit", _exit_record(job, known))
         finally:
             os.close(lock)
         self._over_since.pop(str(job.job_id), None)
+        if again:
+            log.warning("job %s: Slurm ended it (%s) before it began", job.job_id, known.state)
+            self._hand_over_again(job)
         return job.observe()
+
+    def _hand_over_again(self, job: JobDir) -> None:
+        """Put a job in the queue again that began nowhere; its lock was just held, so nothing of it runs."""
+        job.write("again", {"times": _tries(job) + 1})
+        (job.path / "launch.json").unlink(missing_ok=True)
+        try:
+            self._hand_over_alone(job)
+        except EngineRefused as error:  # as when the grant has ended meanwhile
+            job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
 
     def _unlisted(self, job: JobDir, *, proven: bool) -> Observation | None:
         """Neither queue nor accounting knows the job: a controller lost its memory, or has not told yet.
@@ -454,12 +476,8 @@ class SlurmEngine(JobStore):
             os.close(lock)
         self._over_since.pop(str(job.job_id), None)
         if not job.has("exit"):
-            log.warning("job %s: Slurm lost it before it started; it is handed over again", job.job_id)
-            (job.path / "launch.json").unlink(missing_ok=True)
-            try:
-                self._hand_over_alone(job)  # the queue was just seen to be without it
-            except EngineRefused as error:  # as when the grant has ended meanwhile
-                job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
+            log.warning("job %s: Slurm lost it before it started", job.job_id)
+            self._hand_over_again(job)  # the queue was just seen to be without it
         return job.observe()
 
     def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed) -> None:
@@ -478,6 +496,11 @@ def _number(job: JobDir) -> int | None:
     """Slurm's number of a job: of the one that started, if a crash has handed it over twice."""
     record = job.read("launch") or job.read("slurm")
     return int(record["number"]) if record else None
+
+
+def _tries(job: JobDir) -> int:
+    """How often a job was put in the queue again."""
+    return int((job.read("again") or {}).get("times", 0))
 
 
 def _launched(job: JobDir) -> Record | None:

@@ -12,8 +12,10 @@ from bitgoeul.compute.ports import Ending
 
 from .commands import Commands
 
-SQUEUE_FORMAT = "%i|%A|%T|%j"
-SACCT_FORMAT = "JobID,JobIDRaw,State,JobName"
+# A name comes last, for it may hold anything.
+SQUEUE_FORMAT = "%i|%A|%T|%N|%j"
+SACCT_FORMAT = "JobID,JobIDRaw,State,NodeList,JobName"
+NO_NODE = ("", "(null)", "None assigned")
 ELEMENT = re.compile(r"(\d+)_(\d+)", re.ASCII)
 WAITING_ELEMENTS = re.compile(r"(\d+)_\[([\d,:-]+)(?:%\d+)?\]", re.ASCII)
 # The accounting knows a job by its submit time, in the clock of the controller.
@@ -49,7 +51,7 @@ class Listed:
     """One job as Slurm lists it; ``index`` in its array, if it is of one.
 
     ``reference`` is what commands call it: ``12``, or ``12_3``. An element that waits has the number of its array,
-    one that started has its own.
+    one that started has its own. ``placed`` says that it was given a node.
     """
 
     number: int
@@ -57,6 +59,7 @@ class Listed:
     name: str
     index: int | None = None
     reference: str = ""
+    placed: bool = False
 
     @property
     def key(self) -> str:
@@ -88,19 +91,20 @@ ENDED = frozenset(
 
 def listed(lines: Sequence[Sequence[str]]) -> list[Listed]:
     """Read lines of squeue or sacct; a cancelled job says by whom behind its state, a name may hold anything."""
-    return [each for line in lines if len(line) > 3 and line[2] for each in _listed(line)]
+    return [each for line in lines if len(line) > 4 and line[2] for each in _listed(line)]
 
 
 def _listed(line: Sequence[str]) -> list[Listed]:
     """A line's job; of the elements of an array that sacct tells in one line, all of them."""
-    shown, number, state, name = line[0], line[1], line[2].split()[0].rstrip("+"), "|".join(line[3:])
+    shown, number, state, name = line[0], line[1], line[2].split()[0].rstrip("+"), "|".join(line[4:])
     if waiting := WAITING_ELEMENTS.fullmatch(shown):
         array = waiting[1]
         return [Listed(int(array), state, name, index, f"{array}_{index}") for index in indices_of(waiting[2])]
     if not number.isdecimal():
         return []
     element = ELEMENT.fullmatch(shown)
-    return [Listed(int(number), state, name, int(element[2]) if element else None, shown)]
+    placed = line[3] not in NO_NODE
+    return [Listed(int(number), state, name, int(element[2]) if element else None, shown, placed)]
 
 
 def indices_of(text: str) -> list[int]:
