@@ -8,6 +8,7 @@ from .example import load_example
 from .finding import find_jobs
 from .fleet import public_storage, public_summary, unknown_jobs
 from .logs import read_log
+from .metering import CAUSE_TEXTS, Cause, Line
 from .metering_reports import FreeUse, MeteredView, MonthUse, free_use, metered_runs, month_use
 from .origins import register_origin
 from .ports import Drift, Limits
@@ -16,6 +17,7 @@ from .services import (
     Ingested,
     PastJob,
     Pulled,
+    Reconciled,
     ask_to_look,
     cancel_job,
     cancel_sweep,
@@ -26,8 +28,10 @@ from .services import (
     follow_once,
     import_jobs,
     ingest,
+    month_days,
     provision,
     pull,
+    reconcile,
     refund,
     submit_job,
     submit_jobs,
@@ -54,9 +58,11 @@ from .types import (
 from .use import JobUse, job_use
 
 __all__ = [
+    "CAUSE_TEXTS",
     "JOB",
     "JOB_FINISHED",
     "ArtefactView",
+    "Cause",
     "ClusterView",
     "Drift",
     "FreeUse",
@@ -66,6 +72,7 @@ __all__ = [
     "JobUse",
     "JobView",
     "Limits",
+    "Line",
     "LogChunk",
     "MeteredView",
     "MonthUse",
@@ -75,6 +82,7 @@ __all__ = [
     "PastJob",
     "Points",
     "Pulled",
+    "Reconciled",
     "Standing",
     "SweepJob",
     "SweepView",
@@ -100,12 +108,14 @@ __all__ = [
     "jobs",
     "load_example",
     "metered_runs",
+    "month_days",
     "month_use",
     "provision",
     "public_storage",
     "public_summary",
     "pull",
     "read_log",
+    "reconcile",
     "refund",
     "register_origin",
     "standing",

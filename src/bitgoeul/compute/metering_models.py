@@ -120,3 +120,29 @@ class ClosedMonth(AppendOnlyModel):
 
     def __str__(self) -> str:
         return self.month
+
+
+class Reconciliation(models.Model):
+    """The last time that a cluster's own roll-up was held against the books; the next one overwrites it.
+
+    The period is the days from ``since`` up to, not with, ``until``; the roll-up had come to ``rolled_until``, the
+    books to ``read_until``. ``count`` lines were compared and ``unexplained`` of them have something that no cause
+    explains; ``lines`` are the first, ``nobodys`` what the cluster had and is no account's, ``left_out`` the lines
+    that could not be read, by reason.
+    """
+
+    cluster = models.OneToOneField("compute.Cluster", on_delete=models.PROTECT, primary_key=True, related_name="+")
+    since = models.DateField()
+    until = models.DateField()
+    made_at = models.DateTimeField(default=now)
+    rolled_until = models.DateTimeField()
+    read_until = models.DateTimeField(null=True)
+    records = models.PositiveIntegerField()
+    count = models.PositiveIntegerField()
+    unexplained = models.PositiveIntegerField()
+    lines = models.JSONField(default=list)
+    nobodys = models.JSONField(default=dict)
+    left_out = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"{self.cluster_id} {self.since} {self.until}"

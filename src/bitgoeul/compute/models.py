@@ -9,7 +9,7 @@ from bitgoeul.kernel.clock import now
 from bitgoeul.web.facade import Lowered
 
 from .fleet_models import DriftLook, Node, NodeType, Partition, StorageSystem
-from .metering_models import ClosedMonth, DayUse, MeteredCluster, MeteredRecord
+from .metering_models import ClosedMonth, DayUse, MeteredCluster, MeteredRecord, Reconciliation
 from .states import MACHINE
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Node",
     "NodeType",
     "Partition",
+    "Reconciliation",
     "StorageSystem",
     "Sweep",
 ]

@@ -493,6 +493,80 @@ class AccountingReader(Protocol):
 
 
 @dataclass(frozen=True)
+class RolledUp:
+    """What the scheduler's own roll-up says of a period, in whole seconds by its own names of resources.
+
+    ``until`` is how far the roll-up has come; nothing later is in the figures. ``accounts`` has by account what
+    its jobs held, ``reserved`` what reservations kept for an account and nobody used. ``nobodys`` has what the
+    cluster had and is no account's, by kind: ``idle``, ``down``, ``planned_down``.
+    """
+
+    until: datetime
+    accounts: Mapping[str, Mapping[str, int]]
+    reserved: Mapping[str, Mapping[str, int]]
+    nobodys: Mapping[str, Mapping[str, int]]
+
+
+@runtime_checkable
+class UseReporter(AccountingReader, Protocol):
+    """The scheduler also sums its accounting up by itself, so that the books can be held against its sums."""
+
+    def rolled_up(self, since: datetime, until: datetime) -> RolledUp:
+        """The roll-up of a period that begins and ends on a full hour of UTC, as far as it has come.
+
+        Only a reconciliation calls it, some times a month. Raises ``EngineUnavailable``.
+        """
+        ...
+
+    def runaway(self) -> Iterator[str]:
+        """What ``accounting`` leaves out now: work that it calls running and that the scheduler no longer has.
+
+        Lines in the form of ``accounting``; called with ``rolled_up``. Raises ``EngineUnavailable``.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class NodeBooking:
+    """Nodes kept free for one project from ``starts_at`` to ``ends_at``; named by ``id``, which its caller made.
+
+    ``devices`` counts devices by name, ``cores`` whole cores; who may use it is the project's account.
+    """
+
+    id: UUID
+    project: str
+    starts_at: datetime
+    ends_at: datetime
+    cores: int
+    devices: Mapping[str, int]
+
+
+@runtime_checkable
+class NodeBooker(Protocol):
+    """The scheduler can keep nodes free for somebody at a time to come. No engine does so yet, and nobody asks.
+
+    It is the contract for whoever brings bookings: the nodes stay with the scheduler, and what is kept and not
+    used is the booking's to charge, for a roll-up counts it as its account's (``RolledUp.reserved``).
+    """
+
+    def book(self, booking: NodeBooking) -> None:
+        """Keep the nodes; with an id that is known change that booking to what is said now, or change nothing.
+
+        Called outside a transaction, after the booking was written down, and again after a crash. Raises
+        ``EngineRefused`` with ``field`` when there is no room then, ``EngineUnavailable`` when nobody answers.
+        """
+        ...
+
+    def unbook(self, ids: Sequence[UUID]) -> None:
+        """Let go of bookings; what runs in one goes on. Those that are not known are passed over."""
+        ...
+
+    def booked(self) -> list[NodeBooking]:
+        """The bookings of ours that the scheduler has, to be held against those written down."""
+        ...
+
+
+@dataclass(frozen=True)
 class EnginePlugin:
     """What an entry point of the group ``bitgoeul.engines`` names.
 

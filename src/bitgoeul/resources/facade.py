@@ -12,7 +12,7 @@ from .outlook import FLAGS as OUTLOOK_FLAGS
 from .outlook import ORDERS as OUTLOOK_ORDERS
 from .outlook import Outlook, outlook_page, outlooks, outlooks_to_export
 from .prices import prices, prices_on, set_price
-from .queries import allocation, allocations, statement, usage
+from .queries import allocation, allocations, statement, usage, usage_ended_at, usage_revisions
 from .services import (
     define_centre,
     define_resource,
@@ -110,6 +110,8 @@ __all__ = [
     "statement",
     "suspend",
     "usage",
+    "usage_ended_at",
+    "usage_revisions",
     "use_rows",
     "use_to_export",
     "use_totals",

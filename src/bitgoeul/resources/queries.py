@@ -121,6 +121,30 @@ def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
     return found
 
 
+def usage_revisions(source_keys: Sequence[str]) -> Mapping[str, list[UsageView]]:
+    """Every revision of usage records, the oldest first, a query a chunk; unknown keys are left out."""
+    found: dict[str, list[UsageView]] = {}
+    for start in range(0, len(source_keys), KEYS_AT_ONCE):
+        rows = Usage.objects.filter(source_key__in=source_keys[start : start + KEYS_AT_ONCE])
+        for row in rows.select_related("allocation__account").order_by("source_key", "revision"):
+            found.setdefault(row.source_key, []).append(usage_view(row))
+    return found
+
+
+def usage_ended_at(*, moment: datetime, prefix: str) -> Mapping[UUID, list[str]]:
+    """By project the keys that begin so, of usage records that ended at exactly that moment; one query.
+
+    What is read late for a closed month has such an end. Unchecked, for the operator's own reports.
+    """
+    rows = Usage.objects.filter(ended_at=moment, source_key__startswith=prefix)
+    found: dict[UUID, list[str]] = {}
+    for project_id, key in (
+        rows.values_list("allocation__project_id", "source_key").distinct().order_by("source_key")
+    ):
+        found.setdefault(project_id, []).append(key)
+    return found
+
+
 def usage_of_postings(posting_ids: Iterable[UUID]) -> Mapping[UUID, UsageView]:
     """The usage record that each posting charged or corrected, in one query; other postings are left out."""
     rows = Usage.objects.filter(posting_id__in=set(posting_ids)).select_related("allocation__account")

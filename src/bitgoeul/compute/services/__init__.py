@@ -8,6 +8,7 @@ from .history import PastJob, define_cluster, import_jobs
 from .metering import Ingested, close_month, ingest, refund
 from .provisioning import ask_to_look, drift, provision
 from .pulling import Pulled, pull
+from .reconciling import Reconciled, month_days, reconcile
 from .submitting import estimate, submit_job, submit_jobs
 from .sweeping import cancel_sweep, submit_sweep
 
@@ -15,6 +16,7 @@ __all__ = [
     "Ingested",
     "PastJob",
     "Pulled",
+    "Reconciled",
     "ask_to_look",
     "cancel_job",
     "cancel_sweep",
@@ -25,8 +27,10 @@ __all__ = [
     "follow_once",
     "import_jobs",
     "ingest",
+    "month_days",
     "provision",
     "pull",
+    "reconcile",
     "refund",
     "submit_job",
     "submit_jobs",

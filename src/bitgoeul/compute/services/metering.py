@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -91,8 +91,8 @@ def _take_in(cluster: str, records: Sequence[Record], actor: accounts.Actor, kno
     _lock(cluster)
     done = Ingested()
     projects = accounts.projects_by_number({metering.project_number(each.account) for each in records})
-    newest = _newest(records, _own_jobs(records, projects), done)
-    rows = _rows(newest)
+    newest = _newest(records, own_jobs(records, projects), done)
+    rows = rows_of(newest)
     readings: list[tuple[UUID, str, Reading, MeteredRecord | None]] = []
     for pk, record in newest.items():
         row, project_id = rows.get(pk), projects.get(metering.project_number(record.account))
@@ -113,18 +113,18 @@ def _lock(cluster: str) -> None:
     MeteredCluster.objects.filter(pk=cluster).update(read_at=now())
 
 
-def _own_jobs(records: Sequence[Record], projects: Mapping[str, UUID]) -> set[str]:
-    """The identities of records of jobs that this platform submitted for the project they are accounted to.
+def own_jobs(records: Sequence[Record], projects: Mapping[str, UUID]) -> dict[str, Job]:
+    """Jobs that this platform submitted for the project they are accounted to, by the identity of the record.
 
-    A comment is the user's to write: naming somebody else's job, none that there is, or one that ran under another
-    number of the scheduler frees nobody.
+    A comment is the user's to write: naming somebody else's job, none that there is, or one that ran under
+    another number of the scheduler frees nobody.
     """
     named = {each.identity: id for each in records if each.comment and (id := metering.own_job(each.comment))}
     if not named:
-        return set()
+        return {}
     jobs = _named_jobs(set(named.values()))
     return {
-        each.identity
+        each.identity: job
         for each in records
         if each.identity in named
         and (job := jobs.get(named[each.identity])) is not None
@@ -133,25 +133,32 @@ def _own_jobs(records: Sequence[Record], projects: Mapping[str, UUID]) -> set[st
     }
 
 
+# Of a job what says whose it is, and what its supervisor told.
+OF_A_JOB = (
+    *("project_id", "state", "environment", "sweep_id", "sweep_index"),
+    *("started_at", "ended_at", "charged", "measured"),
+)
+
+
 def _named_jobs(names: set[str]) -> dict[str, Job]:
     """Jobs by what a comment may call them: their id, or their sweep's with their index in it."""
     ids = {UUID(name) for name in names if "_" not in name}
     sweeps = {UUID(name.partition("_")[0]) for name in names if "_" in name}
     rows = Job.objects.filter(Q(pk__in=ids) | Q(sweep_id__in=sweeps))
     found = {}
-    for row in rows.only("project_id", "state", "environment", "sweep_id", "sweep_index"):
+    for row in rows.only(*OF_A_JOB):
         found[str(row.pk)] = found[f"{row.sweep_id}_{row.sweep_index}"] = row
     return found
 
 
-def _newest(records: Sequence[Record], own: set[str], done: Ingested) -> dict[UUID, Record]:
+def _newest(records: Sequence[Record], own: Collection[str], done: Ingested) -> dict[UUID, Record]:
     """Of each record the reading that says most, by the id of its row."""
     found: dict[UUID, Record] = {}
     for record in records:
         if own and record.identity in own:
             done.left_out[LeftOut.OWN_JOB] += 1
             continue
-        pk = derive("compute.metered", record.identity)
+        pk = record_id(record)
         other = found.get(pk)
         if other is None or record.replaces(other):
             found[pk] = record
@@ -160,7 +167,13 @@ def _newest(records: Sequence[Record], own: set[str], done: Ingested) -> dict[UU
     return found
 
 
-def _rows(ids: Iterable[UUID]) -> dict[UUID, MeteredRecord]:
+def record_id(record: Record) -> UUID:
+    """The id of the record's row."""
+    return derive("compute.metered", record.identity)
+
+
+def rows_of(ids: Iterable[UUID]) -> dict[UUID, MeteredRecord]:
+    """What the books hold of records, by the ids derived from their identities."""
     wanted, found = list(ids), dict[UUID, MeteredRecord]()
     for start in range(0, len(wanted), CHUNK):
         found |= MeteredRecord.objects.in_bulk(wanted[start : start + CHUNK])

@@ -26,6 +26,7 @@ from bitgoeul.compute.ports import (
     NodeObservation,
     Observation,
     Phase,
+    RolledUp,
 )
 from bitgoeul.engines.local.bury import cut_off, never_started
 from bitgoeul.engines.local.files import Record, sync_file_system, try_lock
@@ -35,12 +36,13 @@ from bitgoeul.kernel.clock import parse_rfc3339
 from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.text import N_
 
-from .accounting import accounting
+from .accounting import accounting, runaway
 from .commands import Commands
 from .config import SlurmConfig
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
 from .provisioning import Step, look, mend, plan
 from .queue import Listed, Stand, array_size_max, in_accounting, in_queue, key_of
+from .reporting import rolled_up
 from .rest import Rest
 from .submit import Request, array_of, by_command, name_of, name_of_sweep, request_of
 
@@ -346,6 +348,16 @@ class SlurmEngine(JobStore):
     def accounting(self, since: datetime, until: datetime) -> Iterator[str]:
         """See the port."""
         return accounting(self.commands, since, until)
+
+    # --- UseReporter
+
+    def rolled_up(self, since: datetime, until: datetime) -> RolledUp:
+        """See the port."""
+        return rolled_up(self.commands, since, until)
+
+    def runaway(self) -> Iterator[str]:
+        """See the port."""
+        return runaway(self.commands)
 
     def _nodes(self, seconds_old: float = 0.0) -> list[Node]:
         """The nodes of our partitions; what they have at all may be some time old, what is free may not."""
