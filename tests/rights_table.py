@@ -57,6 +57,7 @@ GET  /use/allocations/                                      resources.view_use  
 GET  /fleet/                                                compute.view_fleet                portal        200
 GET  /fleet/accounts/                                       compute.view_fleet                portal        200
 POST /fleet/accounts/                                       compute.look_for_drift            portal        404
+GET  /fleet/reconciliation/                                 compute.view_fleet                portal        200
 GET  /fleet/nodes/                                          compute.view_fleet                portal        200
 GET  /projects/{project}/jobs/                              compute.view_project              project       200
 GET  /projects/{project}/jobs/new/                          compute.submit_job                project       200
@@ -189,6 +190,7 @@ GET  /api/v1/prices                                         resources.view_catal
 POST /api/v1/prices                                         resources.set_price               portal        201
 GET  /api/v1/fleet                                          compute.view_fleet                portal        200
 GET  /api/v1/fleet/accounts                                 compute.view_fleet                portal        200
+GET  /api/v1/fleet/reconciliation                           compute.view_fleet                portal        200
 GET  /api/v1/fleet/nodes                                    compute.view_fleet                portal        200
 GET  /api/v1/fleet/queue                                    compute.view_fleet                portal        200
 GET  /api/v1/jobs?project_id={project}                      compute.view_project              project       200

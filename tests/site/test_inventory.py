@@ -32,6 +32,7 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "accounts:mail": EXAMPLE,
     "compute:fleet": ("get_fleet", "list_queue"),
     "compute:accounts": ("list_drift",),
+    "compute:reconciliation": ("list_reconciliations",),
     "compute:nodes": ("list_nodes",),
     "compute:nodes_xlsx": ("list_nodes",),
     "accounts:elevate": IN_PERSON,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -13,6 +13,7 @@ from bitgoeul.web.facade import Paged, PageNumber, page_of_items, paged, refusal
 
 from . import fleet
 from .ports import NodeState
+from .reconciliations import ReconciliationView, reconciliations
 from .types import DriftView, NodeTypeView, NodeView, PartitionView
 
 router = Router(tags=["fleet"])
@@ -239,5 +240,89 @@ def _drift_look(one: DriftView) -> DriftLookOut:
                 advice=render_text(each.advice), mendable=each.mendable,
             )
             for each in one.found
+        ],
+    )  # fmt: skip
+
+
+class CauseOut(Schema):
+    """What one cause explains; its names are in the reference of metering."""
+
+    cause: str
+    amount: int
+    records: int
+
+
+class ComparedOut(Schema):
+    """One project (null: accounts of none) and resource; ``slurm`` − ``charged`` = the causes + ``unexplained``.
+
+    Amounts are thousandths of a core or device times seconds.
+    """
+
+    account: str | None
+    resource: str
+    slurm: int
+    used: int
+    charged: int
+    causes: list[CauseOut]
+    unexplained: int
+
+
+class ReconciliationOut(Schema):
+    """What was last found at a cluster; nulls while nobody compared. ``lines`` are the first 500 of ``count``."""
+
+    cluster: str
+    made_at: datetime | None
+    since: date | None
+    last: date | None
+    rolled_until: datetime | None
+    accounting_read_until: datetime | None
+    records: int
+    count: int
+    unexplained: int
+    left_out: dict[str, int]
+    nobodys: dict[str, dict[str, int]]
+    lines: list[ComparedOut]
+
+
+class ReconciliationList(Paged):
+    """One page of them, by cluster."""
+
+    items: list[ReconciliationOut]
+
+
+@router.get(
+    "/fleet/reconciliation",
+    response={200: ReconciliationList, **refusals(403)},
+    summary="A cluster's own sums against the books",
+)
+def list_reconciliations(request: HttpRequest, page: PageNumber = 1) -> ReconciliationList:
+    """The last comparison with each cluster that sums up by itself. The operator's people may."""
+    found = reconciliations(actor=actor_of(request))
+    return paged(ReconciliationList, page_of_items(found, page), _reconciliation)
+
+
+def _reconciliation(one: ReconciliationView) -> ReconciliationOut:
+    return ReconciliationOut(
+        cluster=one.cluster,
+        made_at=one.made_at,
+        since=one.since,
+        last=one.last,
+        rolled_until=one.rolled_until,
+        accounting_read_until=one.read_until,
+        records=one.records,
+        count=one.count,
+        unexplained=one.unexplained,
+        left_out=dict(one.left_out or {}),
+        nobodys={kind: dict(each) for kind, each in (one.nobodys or {}).items()},
+        lines=[
+            ComparedOut(
+                account=line.account or None, resource=line.resource, slurm=line.slurm, used=line.used,
+                charged=line.charged, unexplained=line.unexplained,
+                causes=[
+                    CauseOut(cause=str(cause), amount=told.amount, records=told.records)
+                    for cause, told in line.causes.items()
+                ],
+            )
+            for line in one.lines
         ],
     )  # fmt: skip

@@ -15,11 +15,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.documents import Column, xlsx
 from bitgoeul.kernel.clock import now
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import attachment, no_store, page_number, page_of_items, render_text
 
 from . import fleet
+from .metering import CAUSE_TEXTS, Line
 from .ports import NodeState
+from .reconciliations import ReconciliationView, reconciliations, unit_of
 from .services import ask_to_look
 from .squares import MARKS, draw
 from .states import MACHINE
@@ -146,3 +148,44 @@ def accounts_page(request: HttpRequest) -> HttpResponse:
         "by_hand": any(not each.mendable for each in chosen.found) if chosen else False,
     }
     return no_store(render(request, "compute/accounts.html", context))
+
+
+@require_safe
+@login_required
+def reconciliation_page(request: HttpRequest) -> HttpResponse:
+    """GET /fleet/reconciliation/?cluster=&page= shows the last comparison with a cluster's own sums."""
+    found = reconciliations(actor=accounts.actor_of(request))
+    wanted = request.GET.get("cluster", "")
+    chosen = next((one for one in found if one.cluster == wanted), found[0] if found else None)
+    page = page_of_items(chosen.lines if chosen else (), page_number(request))
+    context = {
+        "found": found,
+        "chosen": chosen,
+        "page": page,
+        "rows": [_compared(line) for line in page.items],
+        "nobodys": _nobodys(chosen) if chosen else [],
+        "kept_all": chosen is None or len(chosen.lines) == chosen.count,
+    }
+    return no_store(render(request, "compute/reconciliation.html", context))
+
+
+def _compared(line: Line) -> dict[str, object]:
+    causes = [(CAUSE_TEXTS[cause], told) for cause, told in line.causes.items()]
+    return {"line": line, "unit": unit_of(line.resource), "causes": causes}
+
+
+NOBODYS = {
+    "idle": Text(N_("Idle")),
+    "down": Text(N_("Down")),
+    "planned_down": Text(N_("Down as planned")),
+}
+
+
+def _nobodys(chosen: ReconciliationView) -> list[tuple[Text, list[tuple[str, int]]]]:
+    """What the cluster had and is no account's, by kind: amounts with their units."""
+    told = chosen.nobodys or {}
+    return [
+        (label, [(unit_of(resource), amount) for resource, amount in told[kind].items()])
+        for kind, label in NOBODYS.items()
+        if told.get(kind)
+    ]

@@ -12,6 +12,7 @@ urlpatterns = [
     path("fleet/nodes/", fleet_views.nodes_page, name="nodes"),
     path("fleet/nodes.xlsx", fleet_views.nodes_xlsx, name="nodes_xlsx"),
     path("fleet/accounts/", fleet_views.accounts_page, name="accounts"),
+    path("fleet/reconciliation/", fleet_views.reconciliation_page, name="reconciliation"),
     path("projects/<uuid:project_id>/jobs/", views.job_list, name="jobs"),
     path("projects/<uuid:project_id>/jobs/new/", views.job_new, name="job_new"),
     path("projects/<uuid:project_id>/jobs/price/", views.job_price, name="job_price"),
