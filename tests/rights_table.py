@@ -179,7 +179,10 @@ POST /api/v1/projects/{project}/members/{bora}/owner        accounts.hand_over_p
 GET  /api/v1/projects/{project}/allocations                 resources.view_statement            project       200
 POST /api/v1/projects/{project}/allocations                 resources.grant_allocation        allocation    201
 GET  /api/v1/allocations/{allocation}                       resources.view_allocation         allocation    200
+GET  /api/v1/allocations/{allocation}/outlook               resources.view_allocation         allocation    200|409
 GET  /api/v1/allocations/{allocation}/statement             resources.view_allocation         allocation    200
+GET  /api/v1/use                                            resources.view_use                portal        200
+GET  /api/v1/use/allocations                                resources.view_use                portal        200
 POST /api/v1/allocations/{allocation}/suspend               resources.suspend_allocation      allocation    200
 POST /api/v1/allocations/{allocation}/resume                resources.resume_allocation       allocation    409
 POST /api/v1/allocations/{allocation}/recall                resources.recall_allocation       allocation    200

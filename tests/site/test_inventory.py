@@ -15,7 +15,6 @@ EXAMPLE = "only of an example on this very machine"
 
 IN_PERSON = "asks a person's own second factor in a browser, so that no stolen token can do it"
 
-USE = "the operator's own report; its workbook has the same figures as data"
 # Each address by its name: operation ids, or the reason why a program needs none.
 ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "accounts:account": ("get_me", "change_account", "list_organisations", "list_tokens"),
@@ -103,10 +102,10 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "site:home": ("list_projects", "list_applications", "list_agreements", "list_organisations"),
     "site:project": ("get_project", "list_allocations", "list_jobs", "list_subjects", "list_trials"),
     "site:search": ("search",),
-    "site:use": USE,
-    "site:use_xlsx": USE,
-    "site:outlooks": USE,
-    "site:outlooks_xlsx": USE,
+    "site:use": ("get_use",),
+    "site:use_xlsx": ("get_use",),
+    "site:outlooks": ("list_outlooks", "get_allocation_outlook"),
+    "site:outlooks_xlsx": ("list_outlooks",),
     "site:trail": ("get_trail",),
     "site:decisions": ("list_decisions", "decide_application", "sign_agreement"),
     "site:decisions_preview": ("list_decisions",),

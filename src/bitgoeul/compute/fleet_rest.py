@@ -12,6 +12,7 @@ from bitgoeul.accounts.facade import actor_of
 from bitgoeul.web.facade import Paged, PageNumber, page_of_items, paged, refusals, render_text
 
 from . import fleet
+from .metering import Line
 from .ports import NodeState
 from .reconciliations import ReconciliationView, reconciliations
 from .types import DriftView, NodeTypeView, NodeView, PartitionView
@@ -248,23 +249,23 @@ class CauseOut(Schema):
     """What one cause explains; its names are in the reference of metering."""
 
     cause: str
-    amount: int
+    amount: str
     records: int
 
 
 class ComparedOut(Schema):
     """One project (null: accounts of none) and resource; ``slurm`` − ``charged`` = the causes + ``unexplained``.
 
-    Amounts are thousandths of a core or device times seconds.
+    Amounts are thousandths of a core or device times seconds, as decimal strings.
     """
 
     account: str | None
     resource: str
-    slurm: int
-    used: int
-    charged: int
+    slurm: str
+    used: str
+    charged: str
     causes: list[CauseOut]
-    unexplained: int
+    unexplained: str
 
 
 class ReconciliationOut(Schema):
@@ -280,7 +281,7 @@ class ReconciliationOut(Schema):
     count: int
     unexplained: int
     left_out: dict[str, int]
-    nobodys: dict[str, dict[str, int]]
+    nobodys: dict[str, dict[str, str]]
     lines: list[ComparedOut]
 
 
@@ -313,16 +314,24 @@ def _reconciliation(one: ReconciliationView) -> ReconciliationOut:
         count=one.count,
         unexplained=one.unexplained,
         left_out=dict(one.left_out or {}),
-        nobodys={kind: dict(each) for kind, each in (one.nobodys or {}).items()},
-        lines=[
-            ComparedOut(
-                account=line.account or None, resource=line.resource, slurm=line.slurm, used=line.used,
-                charged=line.charged, unexplained=line.unexplained,
-                causes=[
-                    CauseOut(cause=str(cause), amount=told.amount, records=told.records)
-                    for cause, told in line.causes.items()
-                ],
-            )
-            for line in one.lines
+        nobodys={
+            kind: {resource: str(amount) for resource, amount in each.items()}
+            for kind, each in (one.nobodys or {}).items()
+        },
+        lines=[_compared(line) for line in one.lines],
+    )
+
+
+def _compared(line: Line) -> ComparedOut:
+    return ComparedOut(
+        account=line.account or None,
+        resource=line.resource,
+        slurm=str(line.slurm),
+        used=str(line.used),
+        charged=str(line.charged),
+        unexplained=str(line.unexplained),
+        causes=[
+            CauseOut(cause=str(cause), amount=str(told.amount), records=told.records)
+            for cause, told in line.causes.items()
         ],
-    )  # fmt: skip
+    )

@@ -83,5 +83,5 @@ def _causes(kept: list[tuple[str, int, int]]) -> dict[Cause, Part]:
 
 
 def unit_of(resource: str) -> str:
-    """The ledger unit of a resource; its own name where it has none."""
-    return units().get(resource, resource)
+    """The ledger unit of a resource; where it has none, thousandths of a second under its own name."""
+    return units().get(resource, f"{resource}·ms")

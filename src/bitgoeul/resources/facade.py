@@ -5,6 +5,7 @@ from __future__ import annotations
 from .budgets import budgets
 from .catalogue import ORDERS, centres, entries, entries_to_export, entry, granted_of, resources
 from .example import load_example
+from .exports import OF_A_DAY, OF_A_RECORD, days_to_export, usage_to_export
 from .finding import find_entries
 from .forecast import Ahead, Forecast, Pace
 from .metering import settle_use
@@ -52,6 +53,8 @@ from .use import use_rows, use_to_export, use_totals
 
 __all__ = [
     "ALLOCATION",
+    "OF_A_DAY",
+    "OF_A_RECORD",
     "ORDERS",
     "OUTLOOK_FLAGS",
     "OUTLOOK_ORDERS",
@@ -83,6 +86,7 @@ __all__ = [
     "allocations",
     "budgets",
     "centres",
+    "days_to_export",
     "define_centre",
     "define_resource",
     "entries",
@@ -112,6 +116,7 @@ __all__ = [
     "usage",
     "usage_ended_at",
     "usage_revisions",
+    "usage_to_export",
     "use_rows",
     "use_to_export",
     "use_totals",

@@ -22,11 +22,13 @@ from bitgoeul.kernel.errors import BadInput, DomainError
 from bitgoeul.outcomes.rest import router as outcomes_router
 from bitgoeul.programmes.rest import router as programmes_router
 from bitgoeul.resources.rest import router as resources_router
+from bitgoeul.resources.use_rest import router as outlook_router
 from bitgoeul.trials.rest import router as trials_router
 from bitgoeul.web.facade import refusal_json
 
 from .pages import errors
 from .pages.rest import router as pages_router
+from .pages.use_rest import router as use_router
 
 TOO_LARGE = (RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent)
 ABOUT = """Runs a public AI cluster, from a company's application to signed evidence and a public figure.
@@ -156,8 +158,10 @@ for room_router in (
     outcomes_router,
     programmes_router,
     resources_router,
+    outlook_router,
     trials_router,
     pages_router,
+    use_router,
 ):
     api.add_router("", room_router)
 

@@ -7,7 +7,7 @@ from .finding import Found, Lowered, Sought, beginning, part_of, sought, with_id
 from .forms import PortalForm, add_error
 from .fragments import is_fragment, no_store
 from .pages import Page, page_number, page_of, page_of_items
-from .rest import WHOLE_MAX, Paged, PageNumber, RefusalOut, paged, refusal_json, refusals
+from .rest import WHOLE_MAX, Paged, PageNumber, RefusalOut, asked_of, paged, refusal_json, refusals
 from .texts import render_text
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "RefusalOut",
     "Sought",
     "add_error",
+    "asked_of",
     "attachment",
     "beginning",
     "is_fragment",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Annotated, Any, TypeVar
 
 from ninja import Field, Schema
 
-from bitgoeul.kernel.errors import DomainError
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.errors import BadInput, DomainError
+from bitgoeul.kernel.text import N_, Text
 
 from .pages import Page
 from .texts import render_text
@@ -54,6 +54,13 @@ def refusals(*statuses: int) -> dict[int, type[RefusalOut]]:
     The root adds 401, 403 of a form key, 400, 413 and 422, which follow from authentication and input.
     """
     return dict.fromkeys(statuses, RefusalOut)
+
+
+def asked_of(value: str, known: Container[str], field: str) -> str:
+    """A choice of a query as it was made; empty: none. Raises BadInput naming the field for one that is none."""
+    if value and value not in known:
+        raise BadInput(N_("There is no such choice: {value}."), field=field, value=value[:80])
+    return value
 
 
 def refusal_json(error: DomainError) -> dict[str, Any]:

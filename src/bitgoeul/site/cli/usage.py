@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -183,6 +184,40 @@ def month_use(month: str, as_json: bool) -> None:
             line.to_json(),
             f"{line.number or '-':<18}  {line.resource:<12}  {line.amount:>20}  charged {line.charged}",
         )
+
+
+@usage.command("export")
+@click.option("--month", required=True, metavar="YYYY-MM", help="The month, in Asia/Seoul.")
+@click.option("--to", "file", required=True, metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--daily", is_flag=True, help="Sums by allocation and day instead of every record.")
+@json_option
+def export(month: str, file: Path, daily: bool, as_json: bool) -> None:
+    """Write what was charged in a month to FILE, as Parquet: every usage record with its corrections.
+
+    FILE gets its name when it is whole; an existing one is never overwritten. The columns:
+    docs/reference/metering.md.
+    """
+    if file.exists():
+        raise bad_input(f"--to: {file} exists and is never overwritten. Name another file.")
+    use_django_patiently()
+    from bitgoeul.compute import facade as compute
+    from bitgoeul.documents import parquet
+    from bitgoeul.resources import facade as resources
+
+    refuse_other_schema("Nothing was written: the code")
+    since, until = compute.month_days(month)
+    name, columns, rows = "usage-records", resources.OF_A_RECORD, resources.usage_to_export
+    if daily:
+        name, columns, rows = "usage-days", resources.OF_A_DAY, resources.days_to_export
+    try:
+        with TemporaryDirectory(dir=file.absolute().parent, prefix=".export-") as folder:
+            part = Path(folder) / "part"
+            count = parquet(part, name, columns, rows(since=since, until=until))
+            part.rename(file)
+    except OSError as error:
+        raise bad_input(f"--to: {file} cannot be written: {error.strerror}. Name another file.") from None
+    told = {"file": str(file), "table": name, "month": month, "rows": count, "bytes": file.stat().st_size}
+    Out(as_json).row(told, f"{file}: {count} rows of {month}, {told['bytes']} bytes.")
 
 
 @contextmanager

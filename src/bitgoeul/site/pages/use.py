@@ -226,7 +226,7 @@ def drawn(actor: accounts.Actor, wanted: UseWanted, unit: str, language: str | N
     names = names_of(largest.items, wanted.by)
     step = formats.step_of(max(whole.months.values(), default=0), unit)
     series = [
-        {"name": _said(names.get(row.key, (row.key or UNITS[unit].label, ""))[0], language),
+        {"name": in_words(names.get(row.key, (row.key or UNITS[unit].label, ""))[0], language),
          "values": [_in(step, row.months.get(month, 0)) for month in months]}
         for row in largest.items
     ]  # fmt: skip
@@ -262,7 +262,8 @@ def _in(step: formats.Step, amount: int) -> float:
     return (tenths if amount >= 0 else -tenths) / 10
 
 
-def _said(words: Said, language: str | None) -> str:
+def in_words(words: Said, language: str | None) -> str:
+    """What something is called, in a language."""
     if isinstance(words, Text):
         return render_text(words)
     return words if isinstance(words, str) else words.in_language(language)
@@ -288,4 +289,4 @@ def _exported(
         for row in chunk:
             name, note = names.get(row.key, (row.key or UNITS[row.unit].label, ""))
             figures = [row.months.get(month, 0) for month in months]
-            yield [_said(name, language), note, row.unit, *figures, row.total]
+            yield [in_words(name, language), note, row.unit, *figures, row.total]
