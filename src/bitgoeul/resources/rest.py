@@ -19,8 +19,10 @@ from . import catalogue, prices, queries, services
 from .periods import YEARS, period
 from .prices import KRW_MAX, SOURCE_MAX
 from .types import AllocationView, CatalogueFilter, Category, Origin, Price, ResourceView, Sector
+from .use_rest import router as outlook_router
 
 router = Router(tags=["resources"])
+router.add_router("", outlook_router)
 Day = Annotated[date, Field(ge=date(YEARS[0], 1, 1), le=date(YEARS[1], 12, 31))]
 Moment = Annotated[
     AwareDatetime, Field(ge=datetime(YEARS[0], 1, 1, tzinfo=UTC), le=datetime(YEARS[1], 12, 31, tzinfo=UTC))

@@ -22,7 +22,6 @@ from bitgoeul.kernel.errors import BadInput, DomainError
 from bitgoeul.outcomes.rest import router as outcomes_router
 from bitgoeul.programmes.rest import router as programmes_router
 from bitgoeul.resources.rest import router as resources_router
-from bitgoeul.resources.use_rest import router as outlook_router
 from bitgoeul.trials.rest import router as trials_router
 from bitgoeul.web.facade import refusal_json
 
@@ -158,7 +157,6 @@ for room_router in (
     outcomes_router,
     programmes_router,
     resources_router,
-    outlook_router,
     trials_router,
     pages_router,
     use_router,
