@@ -236,9 +236,12 @@ class _Work:
 
     def _only_here(self) -> None:
         """Metered records and portal jobs of the period that the accounting does not tell."""
-        for row in self._overlapping().iterator(chunk_size=BATCH):
-            self._name_projects({row.project_id})
-            if row.pk not in self.seen:
+        alone = [
+            pk for pk in self._overlapping().values_list("pk", flat=True).iterator(BATCH) if pk not in self.seen
+        ]
+        for start in range(0, len(alone), BATCH):
+            for row in rows_of(alone[start : start + BATCH]).values():
+                self._name_projects({row.project_id})
                 self.told.only_booked(self.numbers[row.project_id], _booked(row))
         for pk, project_id, charged in self._jobs().values_list("pk", "project_id", "charged").iterator(BATCH):
             if pk not in self.seen_jobs:
