@@ -13,7 +13,7 @@ from .outlook import FLAGS as OUTLOOK_FLAGS
 from .outlook import ORDERS as OUTLOOK_ORDERS
 from .outlook import Outlook, outlook_page, outlooks, outlooks_to_export
 from .prices import prices, prices_on, set_price
-from .queries import allocation, allocations, statement, usage, usage_ended_at, usage_revisions
+from .queries import allocation, allocations, late_usage, statement, usage, usage_sums
 from .services import (
     define_centre,
     define_resource,
@@ -38,6 +38,7 @@ from .types import (
     Details,
     GrantLine,
     HoldLine,
+    LateUse,
     Origin,
     Price,
     ResourceView,
@@ -70,6 +71,7 @@ __all__ = [
     "Forecast",
     "GrantLine",
     "HoldLine",
+    "LateUse",
     "Origin",
     "Outlook",
     "Pace",
@@ -98,6 +100,7 @@ __all__ = [
     "grant_many",
     "granted_of",
     "hold_for",
+    "late_usage",
     "load_example",
     "outlook_page",
     "outlooks",
@@ -114,8 +117,7 @@ __all__ = [
     "statement",
     "suspend",
     "usage",
-    "usage_ended_at",
-    "usage_revisions",
+    "usage_sums",
     "usage_to_export",
     "use_rows",
     "use_to_export",

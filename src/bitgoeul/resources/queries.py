@@ -7,17 +7,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.accounts.facade import Actor, Thing
+from bitgoeul.kernel.clock import parse_rfc3339
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.kernel.text import Label
 from bitgoeul.ledger import facade as ledger
 
 from .models import Allocation, Usage
 from .states import AllocationState
-from .types import AllocationView, Origin, UsageView
+from .types import AllocationView, LateUse, Origin, UsageView
 
 PER_PROJECT_MAX = 500
 KEYS_AT_ONCE = 500
@@ -121,28 +123,29 @@ def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
     return found
 
 
-def usage_revisions(source_keys: Sequence[str]) -> Mapping[str, list[UsageView]]:
-    """Every revision of usage records, the oldest first, a query a chunk; unknown keys are left out."""
-    found: dict[str, list[UsageView]] = {}
-    for start in range(0, len(source_keys), KEYS_AT_ONCE):
-        rows = Usage.objects.filter(source_key__in=source_keys[start : start + KEYS_AT_ONCE])
-        for row in rows.select_related("allocation__account").order_by("source_key", "revision"):
-            found.setdefault(row.source_key, []).append(usage_view(row))
-    return found
+def _with_change(rows: QuerySet[Usage]) -> QuerySet[Usage]:
+    """``change``: what a revision changed against the one before."""
+    before = Usage.objects.filter(source_key=OuterRef("source_key"), revision=OuterRef("revision") - 1)
+    return rows.annotate(change=F("amount") - Coalesce(Subquery(before.values("amount")), Value(0)))
 
 
-def usage_ended_at(*, moment: datetime, prefix: str) -> Mapping[UUID, list[str]]:
-    """By project the keys that begin so, of usage records that ended at exactly that moment; one query.
+def usage_sums(*, prefix: str, since: datetime, until: datetime) -> list[tuple[UUID, str, int]]:
+    """What was charged of uses whose source begins so, by project and unit, on days from ``since`` to ``until``.
 
-    What is read late for a closed month has such an end. Unchecked, for the operator's own reports.
+    With corrections, each on the day on which it counts. Unchecked, for the operator's own reports; one query.
     """
-    rows = Usage.objects.filter(ended_at=moment, source_key__startswith=prefix)
-    found: dict[UUID, list[str]] = {}
-    for project_id, key in (
-        rows.values_list("allocation__project_id", "source_key").distinct().order_by("source_key")
-    ):
-        found.setdefault(project_id, []).append(key)
-    return found
+    rows = Usage.objects.filter(source_key__startswith=prefix, ended_at__gte=since, ended_at__lt=until)
+    keys = ("allocation__project_id", "allocation__account__unit_id")
+    sums = _with_change(rows).values_list(*keys).annotate(total=Sum("change"))
+    return list(sums.order_by(*keys))
+
+
+def late_usage(*, prefix: str, booked_at: Sequence[datetime]) -> Iterator[LateUse]:
+    """What was charged late for a closed month, and booked at one of these moments; unchecked, one query."""
+    rows = Usage.objects.filter(source_key__startswith=prefix, ended_at__in=booked_at, detail__has_key="late_for")
+    keys = ("allocation__project_id", "allocation__account__unit_id", "detail", "ended_at", "change")
+    for project_id, unit, detail, booked, change in _with_change(rows).values_list(*keys).order_by("pk"):
+        yield LateUse(project_id, unit, detail["late_for"], parse_rfc3339(detail["ended_at"]), booked, change)
 
 
 def usage_of_postings(posting_ids: Iterable[UUID]) -> Mapping[UUID, UsageView]:

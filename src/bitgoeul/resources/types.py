@@ -310,6 +310,18 @@ class UseBy(StrEnum):
 
 
 @dataclass(frozen=True)
+class LateUse:
+    """A change of what was charged for the closed month ``late_for`` (``2026-10``), standing at ``booked_at``."""
+
+    project_id: UUID
+    unit: str
+    late_for: str
+    ended_at: datetime
+    booked_at: datetime
+    change: int
+
+
+@dataclass(frozen=True)
 class UseWanted:
     """Which use to sum: months from ``since`` to ``until``, both their first days and both counted; empty: all."""
 

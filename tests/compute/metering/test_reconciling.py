@@ -14,12 +14,13 @@ from bitgoeul.compute.metering import Booked, Cause, Comparison, PortalJob, salv
 from bitgoeul.compute.metering.reconciling import held, part, supervised
 from bitgoeul.compute.models import Cluster, DayUse, Job, MeteredRecord, Reconciliation
 from bitgoeul.compute.ports import RolledUp, account_name
-from bitgoeul.compute.services.charging import moment
+from bitgoeul.compute.services.charging import moment, when_booked
 from bitgoeul.compute.services.metering import ingest
 from bitgoeul.engines.local.engine import LocalEngine
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, NotFound
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.resources import facade as resources
 from bitgoeul.site.cli import cli
 
 from .lines import NAMES, export, line, one, read
@@ -372,16 +373,31 @@ def test_late_for_a_closed_month_is_missing_in_one_and_more_in_the_other(summer,
     assert found.unexplained == 0
 
 
+@pytest.fixture
+def ended(project, cores):
+    """A portal job that ended then, in the hour of a usual line, and what the ledger has of it."""
+
+    def go(start=START, **charge):
+        job = new_id()
+        Job.objects.create(
+            id=job, cluster_id="moa", project_id=project.id, name="x", request={}, request_digest="",
+            submitted_by="x", state="SUCCEEDED", started_at=moment(start + 1), ended_at=moment(start + 3599),
+            charged={"core_ms": 7_196_000}, measured={"wall_ms": 3_598_000, "cores": 2},
+            environment={"scheduler_number": "7"},
+        )  # fmt: skip
+        booked, late = when_booked(moment(start + 3599))
+        line_ = resources.UseLine(
+            cores.id, charge.get("amount", 7_196_000), f"moa:{job}:x:0:0", moment(start + 1), booked, detail=late
+        )
+        resources.settle_use(lines=[line_], actor=SYSTEM.id)
+        return job
+
+    return go
+
+
 @pytest.mark.django_db
-def test_a_portal_job_that_was_metered_too_is_charged_twice(summer, project, account, cores):
-    job = new_id()
-    row = Job(
-        id=job, cluster_id="moa", project_id=project.id, name="x", request={}, request_digest="", submitted_by="x",
-        state="SUCCEEDED", started_at=moment(START + 1), ended_at=moment(END - 1), charged={"core_ms": 7_196_000},
-        measured={"wall_ms": 3_598_000, "cores": 2}, environment={"scheduler_number": "7"},
-    )  # fmt: skip
-    row.save()
-    told = line(Account=account, Comment=f"bitgoeul:{job}")
+def test_a_portal_job_that_was_metered_too_is_charged_twice(summer, project, account, ended):
+    told = line(Account=account, Comment=f"bitgoeul:{ended()}")
     ingest(actor=SYSTEM, cluster="moa", records=read(line(Account=account))[0])
     summer.told, summer.sums = [told], {account: {"cpu": 7200}}
     lines, found = look()
@@ -393,6 +409,34 @@ def test_a_portal_job_that_was_metered_too_is_charged_twice(summer, project, acc
     lines, found = look()
     assert amounts(lines[project.number, "cpu"]) == {"only_in_books": -2 * HOUR_MS, "portal_only": -7_196_000}
     assert found.unexplained == 0
+
+
+@pytest.mark.django_db
+def test_a_portal_job_that_the_ledger_has_otherwise_than_its_own_row_is_unexplained(
+    summer, project, account, ended
+):
+    told = line(Account=account, Comment=f"bitgoeul:{ended(amount=7_196_001)}")
+    summer.told, summer.sums = [told], {account: {"cpu": 7200}}
+    lines, found = look()
+    assert found.unexplained == 1
+    assert lines[project.number, "cpu"].unexplained == -1
+
+
+@pytest.mark.django_db
+def test_a_portal_job_charged_late_is_missing_in_its_month_and_more_in_the_next(summer, project, account, ended):
+    compute.close_month(actor=SYSTEM, month="2026-10")
+    times = {"Submit": "2026-10-20T08:00:00", "Start": "2026-10-20T09:00:00", "End": "2026-10-20T10:00:00"}
+    job = ended(START - 36 * 86_400)
+    summer.told, summer.sums = (
+        [line(Account=account, Comment=f"bitgoeul:{job}", **times)],
+        {account: {"cpu": 7200}},
+    )
+    lines, found = look("2026-10-01", "2026-11-01")
+    assert amounts(lines[project.number, "cpu"]) == {"portal_around": 4_000, "late": 7_196_000}
+    assert found.unexplained == 0
+    summer.sums = {}
+    lines, found = look()
+    assert (amounts(lines[project.number, "cpu"]), found.unexplained) == ({"late": -7_196_000}, 0)
 
 
 @pytest.mark.django_db

@@ -29,7 +29,7 @@ from ..metering import Booked, Cause, Comparison, LeftOut, Line, PortalJob, Reco
 from ..models import ClosedMonth, Cluster, DayUse, Job, MeteredCluster, MeteredRecord, Reconciliation
 from ..ports import UseReporter
 from ..states import UNFINISHED
-from .charging import MONTHS, Charge, moment, source_key, totals
+from .charging import MONTHS, Charge, moment, totals
 from .metering import BATCH, own_jobs, record_id, record_of, rows_of
 
 DAYS_MAX = 400
@@ -159,10 +159,11 @@ class _Work:
         for project_id, resource, used, charged in sums:
             self.told.say(self.told.used, self.numbers[project_id], {resource: used})
             self.told.say(self.told.charged, self.numbers[project_id], {resource: charged})
-        for project_id, charged in self._jobs().values_list("project_id", "charged").iterator(chunk_size=BATCH):
-            self._name_projects({project_id})
+        own = resources.usage_sums(prefix=f"{self.cluster.pk}:", since=self.since, until=self.until)
+        self._name_projects(project_id for project_id, *_rest in own)
+        for project_id, unit, charged in own:
             for side in (self.told.used, self.told.charged):
-                self.told.say(side, self.numbers[project_id], _by_resource(charged))
+                self.told.say(side, self.numbers[project_id], {_resource(unit): charged})
 
     def _jobs(self) -> QuerySet[Job]:
         ended = {"ended_at__gte": self.since, "ended_at__lt": self.until}
@@ -248,48 +249,28 @@ class _Work:
                 self.told.only_portal(self.numbers[project_id], _by_resource(charged))
 
     def _late(self) -> None:
-        """What was read after its month was closed: it stands on the first day of a later month."""
+        """What was charged after its month was closed: it stands on the first day of a later month."""
         closed = set(ClosedMonth.objects.values_list("month", flat=True))
-        first, last = (each.isoformat()[:7] for each in (self.days[0], self.days[1] - timedelta(days=1)))
-        if gone := {month for month in closed if first <= month <= last}:
-            rows = self._overlapping().exclude(charges=[]).iterator(chunk_size=BATCH)
-            keys = {key: account for row in rows for key, account in self._keys(row, gone)}
-            for account, view, change in self._late_changes(keys):
-                self.told.explain(account, Cause.LATE, {_resource(view.unit): change})
-        if closed and min(closed) < last:
-            self._late_here(first, last)
+        if not closed:
+            return
+        begins, month, present = [], self.days[0].isoformat()[:7], f"{now().astimezone(SEOUL):%Y-%m}"
+        while month <= present:
+            begins.append(moment(MONTHS.start_of(month)))
+            month = metering.next_month(month)
+        for prefix in (f"{self.cluster.pk}:", f"sacct:{self.cluster.pk}:"):
+            for use in resources.late_usage(prefix=prefix, booked_at=begins):
+                self._name_projects({use.project_id})
+                moved = self._holds(use.ended_at) - self._holds(use.booked_at)
+                self.told.explain(
+                    self.numbers[use.project_id], Cause.LATE, {_resource(use.unit): moved * use.change}
+                )
+
+    def _holds(self, moment: datetime) -> bool:
+        return self.since <= moment < self.until
 
     def _overlapping(self) -> QuerySet[MeteredRecord]:
         span = {"start__lt": self.told.until, "end__gte": self.told.since}
         return MeteredRecord.objects.filter(cluster_id=self.cluster.pk, **span)
-
-    def _keys(self, row: MeteredRecord, months: set[str]) -> Iterator[tuple[str, str]]:
-        record = record_of(row)
-        for charge in (Charge(*each) for each in row.charges):
-            if charge.month in months:
-                yield source_key(record, charge, row.project_id), self.numbers[row.project_id]
-
-    def _late_here(self, first: str, last: str) -> None:
-        """What stands in a month of the period and is of a month closed before."""
-        month = first
-        while month <= last:
-            begin = moment(MONTHS.start_of(month))
-            if self.since <= begin < self.until:
-                found = resources.usage_ended_at(moment=begin, prefix=f"sacct:{self.cluster.pk}:")
-                self._name_projects(found)
-                keys = {key: self.numbers[project] for project, each in found.items() for key in each}
-                for account, view, change in self._late_changes(keys):
-                    if view.ended_at == begin:
-                        self.told.explain(account, Cause.LATE, {_resource(view.unit): -change})
-            month = metering.next_month(month)
-
-    def _late_changes(self, keys: Mapping[str, str]) -> Iterator[tuple[str, resources.UsageView, int]]:
-        for key, views in resources.usage_revisions(list(keys)).items():
-            before = 0
-            for view in views:
-                change, before = view.amount - before, view.amount
-                if "late_for" in view.detail:
-                    yield keys[key], view, change
 
     # Whose an account is
 
