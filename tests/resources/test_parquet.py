@@ -19,11 +19,19 @@ from bitgoeul.resources import facade as resources
 from bitgoeul.resources.facade import OF_A_DAY, OF_A_RECORD, UseLine
 from bitgoeul.resources.models import UseMonth
 from bitgoeul.site.cli import cli
+from bitgoeul.site.cli import usage as commands
 
 duckdb = pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.django_db
 SYSTEM, NAMES = Actor.system("test"), Label("시험", "test")
+
+
+@pytest.fixture(autouse=True)
+def same_connection(monkeypatch):
+    """Both are for a process of its own: they end the connection, and with it this test's transaction."""
+    monkeypatch.setattr(commands, "use_django_patiently", lambda: None)
+    monkeypatch.setattr(commands, "refuse_other_schema", lambda _what: None)
 
 
 @pytest.fixture

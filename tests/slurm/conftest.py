@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ TOOLS = Path(__file__).resolve().parents[2] / "tools"
 ACCOUNT = "conformance"
 
 
-@pytest.fixture(scope="session")
-def testbed() -> Iterator[Any]:
-    """A cluster with an account ``conformance`` that root may use."""
+@contextmanager
+def another() -> Iterator[Any]:
+    """A throwaway cluster with an account ``conformance`` that root may use; skips where none can be had."""
     sys.path.insert(0, str(TOOLS))
     try:
         import slurm_testbed
@@ -29,6 +30,13 @@ def testbed() -> Iterator[Any]:
     with slurm_testbed.throwaway() as cluster:
         cluster.must("sacctmgr", "-i", "add", "account", ACCOUNT)
         cluster.must("sacctmgr", "-i", "add", "user", "root", f"account={ACCOUNT}")
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def testbed() -> Iterator[Any]:
+    """The one that most tests share."""
+    with another() as cluster:
         yield cluster
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import pwd
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bitgoeul.kernel.clock import SEOUL, now
 from bitgoeul.kernel.ids import new_id
 
+from .conftest import another
 from .test_end_to_end import WAIT_SECONDS, bitgoeul, described, grant, home, owner
 
 __all__ = ["bitgoeul", "described", "home", "owner"]
@@ -28,6 +31,13 @@ TABLES = {
     "resv": ("time_start", "time_end"),
     "suspend": ("time_start", "time_end"),
 }
+
+
+@pytest.fixture(scope="module")
+def testbed() -> Iterator[Any]:
+    """One of its own, for its history is changed; the other tests' may run beside it."""
+    with another() as cluster:
+        yield cluster
 
 
 def sql(testbed, text: str) -> str:

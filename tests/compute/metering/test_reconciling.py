@@ -22,6 +22,7 @@ from bitgoeul.kernel.errors import BadInput, NotFound
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.resources import facade as resources
 from bitgoeul.site.cli import cli
+from bitgoeul.site.cli import cluster as commands
 
 from .lines import NAMES, export, line, one, read
 
@@ -30,6 +31,13 @@ SYSTEM = Actor.system("test")
 # 2026-11-25 09:00 to 10:00 UTC, the hour of the usual line.
 START, END = 1_795_597_200, 1_795_600_800
 WIDE = {"since": START - 9 * 3600, "until": END + 9 * 3600, "rolled": END + 9 * 3600}
+
+
+@pytest.fixture(autouse=True)
+def same_connection(monkeypatch):
+    """Both are for a process of its own: they end the connection, and with it this test's transaction."""
+    monkeypatch.setattr(commands, "use_django_patiently", lambda: None)
+    monkeypatch.setattr(commands, "refuse_other_schema", lambda _what: None)
 
 
 def comparison(**ends) -> Comparison:
