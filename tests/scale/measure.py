@@ -230,6 +230,8 @@ def pages() -> dict[str, Callable[[], None]]:
     staff /use/ | staff /use/?by=project | staff /use/?by=kind&unit=core_ms | staff /use/allocations/
     staff /use/allocations/?flag=out&order=left | export-staff /use.xlsx?by=project
     export-staff /use/allocations.xlsx
+    staff /api/v1/use?by=project | staff /api/v1/use/allocations
+    engineer /fleet/reconciliation/ | engineer /api/v1/fleet/reconciliation
     staff /home/ | staff /agreements/?waiting | staff /partners/ | staff /partners/?order=name
     export-owner /projects/{project}/statement/?format=xlsx | export-engineer /fleet/nodes.xlsx
     export-anybody /catalogue.xlsx | export-staff /partners.xlsx
