@@ -198,3 +198,47 @@ def test_a_roll_up_that_has_not_come_is_looked_for_from_the_end(bitgoeul, descri
     sql(testbed, "delete from testbed_usage_hour_table")
     assert engine.rolled_up(since, hour).until == since
     assert engine.rolled_up(since, hour).accounts == {}
+
+
+def test_an_end_that_the_controller_saw_after_its_outage_is_named(bitgoeul, described, owner, project, testbed):
+    from bitgoeul.compute import facade as compute
+    from bitgoeul.compute.models import Cluster, Job, MeteredCluster
+
+    grant(project, "core_ms", 20 * HOUR_MS)
+    Cluster.objects.update(enabled=False)
+    assert bitgoeul("cluster", "add", "centre", str(described)).exit_code == 0
+    assert bitgoeul("cluster", "provision", "centre", "--apply").exit_code == 0
+    MeteredCluster.objects.create(pk="centre", pulled_until=now())
+    wanted = compute.JobRequest(
+        argv=("python", "-c", "import time; time.sleep(3)"), env={}, inputs={}, outputs=(),
+        limits=compute.Limits(cores=2, memory_mib=256, wall_seconds=60, processes=16, file_mib=16), devices={},
+    )  # fmt: skip
+    job = compute.submit_job(actor=owner, id=new_id(), project_id=project.id, name="x", request=wanted)
+
+    def follow(*states):
+        limit = time.monotonic() + WAIT_SECONDS
+        while not ((seen := compute.job(actor=owner, job_id=job.id)).finished or seen.state in states):
+            compute.follow_once()
+            assert time.monotonic() < limit, seen
+            time.sleep(0.2)
+        return seen
+
+    assert follow("RUNNING").state == "RUNNING"
+    testbed.kill("slurmctld")
+    time.sleep(20)
+    testbed.start_slurmctld()
+    assert follow().state == "SUCCEEDED"
+    row = Job.objects.get(pk=job.id)
+    number = row.environment["scheduler_number"]
+    testbed.wait("Slurm knows of the end", lambda: testbed.must(
+        "sacct", "-n", "-X", "-P", "-j", number, "-o", "End").strip() not in ("", "Unknown"))  # fmt: skip
+    move_back(testbed)
+    back = timedelta(seconds=BACK)
+    Job.objects.filter(pk=job.id).update(started_at=row.started_at - back, ended_at=row.ended_at - back)
+    roll_up(testbed)
+    done = bitgoeul("cluster", "reconcile", "centre", *days(), "--json")
+    assert done.exit_code == 0, done.output
+    causes = told(done)[0][project.number, "cpu"]["causes"]
+    late = causes["portal_seen_late"]
+    assert late["records"] == 1
+    assert 2 * 10_000 < late["amount"] < 2 * 60_000, "the outage and no more"
