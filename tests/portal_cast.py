@@ -29,9 +29,7 @@ class Part:
 def furnish(world: Any) -> None:
     """Three more people beside Ara and Bora, and a log that a job of theirs has left."""
     from bitgoeul.accounts import facade as accounts
-    from bitgoeul.compute.facade import JobRequest, Limits
-    from bitgoeul.compute.models import JobArtefact, Sweep
-    from bitgoeul.kernel.ids import new_id
+    from bitgoeul.compute.models import JobArtefact
     from portal_world import person
 
     system = accounts.Actor.system("test")
@@ -46,11 +44,6 @@ def furnish(world: Any) -> None:
         role=accounts.OrganisationRole.MEMBER,
     )
     done = world.trials["private"]
-    world.sweep = Sweep.objects.create(
-        id=new_id(), project_id=world.project.id, name="스윕",
-        request=JobRequest(("true",), Limits(1, 64, 10, 16, 16)).to_json(),
-        parameters=["n"], points=[], submitted_by=system.id,
-    ).pk  # fmt: skip
     JobArtefact.objects.create(job_id=done.job_id, role="log", name="stdout", blob_id=done.record_digest)
 
 

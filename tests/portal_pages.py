@@ -25,6 +25,7 @@ BY_NAME = {
     "project_id": "project",
     "organisation_id": "company",
     "job_id": "job",
+    "sweep_id": "sweep",
     "user_id": "bora",
     "token_id": "token",
     "elevation_id": "token",
@@ -48,6 +49,9 @@ QUERIES = (
     "/trail/agreement/{agreement}/",
     "/trail/allocation/{allocation}/",
     "/trail/job/{job}/",
+    "/projects/{project}/sweeps/new/?template=sweep",
+    "/sweeps/{sweep}/?state=QUEUED",
+    "/sweeps/{sweep}/?state=FAILED",
     "/trail/trial/{trial}/",
     "/trail/evidence/{private}/",
 )

@@ -150,6 +150,17 @@ def _finish(view: Any, protocol: Any) -> Any:
     return trials.trial(actor=Actor.system("test"), trial_id=view.id)
 
 
+def _sweep(owner: Any, project_id: Any) -> Any:
+    """Three jobs that wait."""
+    from bitgoeul.compute import facade as compute
+
+    return compute.submit_sweep(
+        actor=owner, id=new_id(), project_id=project_id, name=f"{SECRET} 학습률 (예시)",
+        request=compute.JobRequest(("true", "{n}"), compute.Limits(1, 64, 1, 16, 16)),
+        points=compute.grid({"n": ["1", "2", "3"]}),
+    )  # fmt: skip
+
+
 def _load_example() -> None:
     from bitgoeul.accounts.facade import Actor
     from bitgoeul.outcomes import facade as outcomes
@@ -232,6 +243,7 @@ def build() -> SimpleNamespace:
         other_subject=other_subject,
         other_version=other_version,
         running=trial_of(version, Audience()),
+        sweep=_sweep(actor, project.id),
         trials=finished,
         evidence={name: view.evidence_digest for name, view in finished.items()},
     )
@@ -246,7 +258,7 @@ def names_of(world: SimpleNamespace) -> dict[str, Any]:
         "trial": world.trials["private"].id,
         "running": world.running.id,
         "job": world.running.job_id,
-        "sweep": getattr(world, "sweep", ""),
+        "sweep": world.sweep.id,
         "application": world.application.id,
         "selected": world.selected.id,
         "draft": world.draft.id,
@@ -277,6 +289,14 @@ def page_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
             "wall_seconds": "10", "memory_mib": "512", "processes": "32", "file_mib": "64", "work_mib": "2048",
         },
         "/projects/{project}/jobs/price/": {"cores": "1", "wall_seconds": "10"},
+        "/projects/{project}/sweeps/new/": {
+            "id": str(new_id()), "name": "스윕", "command": "true", "script": "", "outputs": "", "cores": "1",
+            "wall_seconds": "1", "memory_mib": "512", "processes": "32", "file_mib": "64", "work_mib": "2048",
+            "way": "grid", "parameters": "n = 1, 2",
+        },
+        "/projects/{project}/sweeps/price/": {
+            "cores": "1", "wall_seconds": "1", "command": "true", "way": "grid", "parameters": "n = 1, 2",
+        },
         "/jobs/{job}/write-off/": {"reason": REASON},
         "/operators/": {"email": "dami@example.kr", "role": "ENGINEER"},
         "/organisations/{company}/": {"email": "dami@example.kr", "role": "MEMBER"},

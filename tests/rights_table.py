@@ -69,6 +69,13 @@ GET  /jobs/{job}/use/                                       compute.view_job    
 GET  /jobs/{job}/log/                                       compute.view_job                  job           200
 POST /jobs/{job}/cancel/                                    compute.cancel_job                job           302
 POST /jobs/{job}/write-off/                                 compute.write_off_job             job           302
+GET  /projects/{project}/sweeps/                            compute.view_project              project       200
+GET  /projects/{project}/sweeps/new/                        compute.submit_job                project       200
+POST /projects/{project}/sweeps/new/                        compute.submit_job                project       302
+POST /projects/{project}/sweeps/price/                      compute.submit_job                project       200
+GET  /sweeps/{sweep}/                                       compute.view_job                  job           200
+GET  /sweeps/{sweep}/state/                                 compute.view_job                  job           302
+POST /sweeps/{sweep}/cancel/                                compute.cancel_job                job           302
 GET  /projects/{project}/subjects/new/                      trials.create_subject             project       200
 POST /projects/{project}/subjects/new/                      trials.create_subject             project       302
 GET  /projects/{project}/trials/new/                        trials.request_trial              project       200
@@ -137,6 +144,7 @@ GET  /trail/evidence/{private}/?format=xlsx                 trials.view_evidence
 GET  /use.xlsx                                              resources.view_use                portal        200
 GET  /use/allocations.xlsx                                  resources.view_use                portal        200
 GET  /fleet/nodes.xlsx                                      compute.view_fleet                portal        200
+GET  /sweeps/{sweep}/jobs.xlsx                              compute.view_job                  job           200
 GET  /jobs/{done}/files/log/stdout                          compute.view_job                  job           200
 GET  /projects/{project}/statement/?format=xlsx             resources.view_statement          project       200
 GET  /trials/{trial}/record.json                            trials.view_trial                 trial         200

@@ -21,7 +21,7 @@ VALUES = [
 LISTS = [
     "/home/", "/applications/", "/agreements/", "/calls/", "/calls/?past=1", "/board/", "/catalogue/",
     "/figures/{figure}/",
-    "/subjects/{subject}/", "/projects/{project}/statement/",
+    "/subjects/{subject}/", "/projects/{project}/statement/", "/projects/{project}/sweeps/", "/sweeps/{sweep}/",
 ]  # fmt: skip
 REST_LISTS = [
     "/api/v1/projects", "/api/v1/calls", "/api/v1/applications", "/api/v1/agreements", "/api/v1/resources",
@@ -50,7 +50,7 @@ REFUSED = ("/operators/", "/write-off/", "/prices")
 # The same again is 200 and not 201.
 AGAIN = {"/api/v1/jobs": 200, "/api/v1/projects/{project}/sweeps": 200}
 # These need no field at all: withdrawing, judging again, the price of what is typed so far.
-NEED_NOTHING = ("/withdraw/", "/withdraw", "/judgements", "/jobs/price/")
+NEED_NOTHING = ("/withdraw/", "/withdraw", "/judgements", "/jobs/price/", "/sweeps/price/")
 
 
 def split(key: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import Unavailable
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.site import client as client_module
-from bitgoeul.site.cli import cli, looking, user
+from bitgoeul.site.cli import cli, looking, sweep, user
 from bitgoeul.site.client import Client
 from bitgoeul.site.rest import api
 
@@ -47,11 +47,12 @@ def run(world, db, monkeypatch):
     def client_for(_url):
         return Client("http://testserver", secret, httpx.Client(transport=Wire()))
 
-    for module in (looking, user):
+    for module in (looking, sweep, user):
         monkeypatch.setattr(module, "client_for", client_for)
 
     def go(*words, status=0):
-        done = CliRunner().invoke(cli, [*map(str, words), "--json"], standalone_mode=False)
+        # Before what follows: a program's own words come last.
+        done = CliRunner().invoke(cli, [*map(str, (*words[:2], "--json", *words[2:]))], standalone_mode=False)
         if status:
             assert done.exception is not None
             return done.exception
@@ -105,6 +106,43 @@ def test_a_jobs_files_are_fetched_into_their_directory_and_never_overwritten(run
     assert (
         "is there already" in run("job", "get-artefacts", done.job_id, "--to", tmp_path / "out", status=2).message
     )
+
+
+def test_a_sweep_is_submitted_listed_shown_and_cancelled(run, world, tmp_path):
+    grid = ("--grid", "lr=0.1,0.01", "--grid", "seed=1,2,3", "--wall-seconds", 1)
+    (made,) = run("sweep", "submit", *grid, "--name", "rates", "--", "echo", "{lr}")
+    assert (made["jobs"], made["parameters"], made["states"]) == (6, ["lr", "seed"], {"QUEUED": 6})
+    assert made["id"] in {row["id"] for row in run("sweep", "list")}
+    assert run("sweep", "show", made["id"])[0] == made
+    values = [row["values"] for row in run("sweep", "jobs", made["id"])]
+    assert values[5] == {"lr": "0.01", "seed": "3"}
+    job = run("sweep", "jobs", made["id"])[0]["id"]
+    assert run("job", "show", job)[0]["sweep_id"] == made["id"]
+    assert run("sweep", "cancel", made["id"])[0]["states"] == {"CANCELLED": 6}
+    table = tmp_path / "points.csv"
+    table.write_text('name,n\n"a, b",1\nc,2\n')
+    (made,) = run("sweep", "submit", "--table", table, "--wall-seconds", 1, "true", "--flag")
+    assert run("sweep", "jobs", made["id"])[0]["values"] == {"name": "a, b", "n": "1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("true",), "Give the values with --grid"),
+        (("--grid", "a=1", "--table", PAGE, "true"), "Give the values with --grid"),
+        (("--grid", "a", "true"), "is not NAME=VALUE"),
+        (("--grid", "a=1", "--grid", "a=2", "true"), "given twice"),
+        (("--grid", "a-b=1", "true"), "cannot be a parameter"),
+        (("--grid", "a=" + ",".join(map(str, range(1001))), "true"), "these parameters make 1001"),
+        (("--grid", "a=1", "--cluster", "nowhere", "true"), "No cluster “nowhere” takes jobs. Clusters: local."),
+        (("--table", PAGE, "true"), "values for"),
+    ],
+)
+def test_a_sweep_that_is_none_is_refused_and_nothing_is_held(run, world, words, said):
+    before = run("allocation", "list")
+    refusal = run("sweep", "submit", *words, status=2)
+    assert said in str(getattr(refusal, "message", refusal))
+    assert run("allocation", "list") == before
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/x", "a/b/x"])
@@ -162,7 +200,7 @@ def test_every_user_command_stands_in_the_how_to():
     text = PAGE.read_text(encoding="utf-8")
     missing = [
         f"{group.name} {command}"
-        for group in (*looking.COMMANDS, *user.COMMANDS)
+        for group in (*looking.COMMANDS, *sweep.COMMANDS, *user.COMMANDS)
         for command in getattr(group, "commands", {})
         if f"bitgoeul {group.name} {command}" not in text
     ]

@@ -29,7 +29,8 @@ class LimitsBody(Schema):
 class RequestBody(Schema):
     """What a job should run: the command as words, limits, inputs by content digest, promised outputs.
 
-    ``after`` names jobs of the same project that must have succeeded before it starts.
+    ``after`` names jobs of the same project that must have succeeded before it starts, ``cluster`` the code of the
+    cluster that shall run it: without one the first that takes jobs does.
     """
 
     argv: list[str]
@@ -40,6 +41,7 @@ class RequestBody(Schema):
     env: dict[str, str] = Field(default_factory=dict)
     exclusive: bool = False
     after: list[UUID] = Field(default_factory=list)
+    cluster: Annotated[str, Field(max_length=40)] = ""
 
     def as_request(self) -> JobRequest:
         """The same in the room's words."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bitgoeul.kernel.text import N_, Text
@@ -79,10 +79,38 @@ TEMPLATES: tuple[JobTemplate, ...] = (
     ),
 )  # fmt: skip
 
+SWEEP = """\
+# Tries one setting: its values stand in variables, here $lr and $seed.
+cat > train.py <<'PY'
+import json, os
+lr, seed = float(os.environ["lr"]), int(os.environ["seed"])
+weight = seed / 10
+for step in range(100):
+    # Put one step of your own training here.
+    weight += lr * (3.0 - weight)
+result = {"lr": lr, "seed": seed, "error": abs(3.0 - weight)}
+with open("result.json", "w") as file:
+    json.dump(result, file)
+print(result)
+PY
+python3 train.py
+"""
+# Their form is the one of a sweep.
+SWEEPS: tuple[JobTemplate, ...] = (
+    JobTemplate(
+        "sweep",
+        Text(N_("Try many settings at once")),
+        {
+            "name": "learning rates", "script": SWEEP, "outputs": "result.json", "cores": 1, "wall_seconds": 60,
+            "way": "grid", "parameters": "lr = 0.1, 0.01\nseed = 1, 2, 3",
+        },
+    ),
+)  # fmt: skip
 
-def first_values(code: str, devices: list[str]) -> dict[str, object]:
+
+def first_values(code: str, devices: Sequence[str]) -> dict[str, object]:
     """The form's first values of a template; none for a code that is no template's."""
-    found = next((each for each in TEMPLATES if each.code == code), None)
+    found = next((each for each in (*TEMPLATES, *SWEEPS) if each.code == code), None)
     if found is None:
         return {}
     device = {f"device_{devices[0]}": 1} if found.wants_device and devices else {}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.db.models import Max
 
+from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.resources import facade as resources
@@ -47,10 +48,19 @@ class PriceLine:
 
 @dataclass(frozen=True)
 class Price:
-    """The lines of a job's price; ``krw`` is the sum where every line has a price of its own, else None."""
+    """The lines of a job's price, or of several; ``krw`` is the sum where every line has a price, else None.
+
+    Of ``jobs`` that cost the same, what is left is enough for ``reaches_for``.
+    """
 
     lines: tuple[PriceLine, ...]
     is_example: bool
+    jobs: int = 1
+
+    @property
+    def reaches_for(self) -> int:
+        """For how many of the jobs there is enough."""
+        return min((line.left * self.jobs // line.need for line in self.lines if line.missing), default=self.jobs)
 
     @property
     def krw(self) -> int | None:
@@ -59,22 +69,24 @@ class Price:
         return sum(each for each in worths if each is not None) if worths and None not in worths else None
 
 
-def price(project_id: UUID, needs: Mapping[str, int]) -> Price:
-    """What a job that needs so much of each ledger unit costs at most, at today's prices."""
+def price(project_id: UUID, needs: Mapping[str, int], jobs: int = 1) -> Price:
+    """What ``jobs`` that need so much of each ledger unit each cost at most, at today's prices."""
     left, known = left_of(project_id), resources.prices_on()
     lines = tuple(
         PriceLine(unit, need, left.get(unit, 0), known[unit].worth(need) if unit in known else None)
-        for unit, need in needs.items()
-        if need
+        for unit, each in needs.items()
+        if (need := each * jobs)
     )
-    return Price(lines, any(known[line.unit].is_example for line in lines if line.unit in known))
+    return Price(lines, any(known[line.unit].is_example for line in lines if line.unit in known), jobs)
 
 
 def left_of(project_id: UUID) -> dict[str, int]:
-    """What the project has left, by unit, as far as jobs can use it."""
+    """What the project has left, by unit, as far as jobs can use it now."""
     left: dict[str, int] = {}
+    moment, active = now(), resources.AllocationState.ACTIVE
     for one in resources.allocations(project_ids=[project_id]).get(project_id, []):
-        left[one.unit] = left.get(one.unit, 0) + max(0, one.available)
+        if one.state == active and not one.overrun and one.starts_at <= moment < one.ends_at:
+            left[one.unit] = left.get(one.unit, 0) + max(0, one.available)
     return left
 
 
@@ -149,14 +161,13 @@ def room(cluster: Cluster, cores: int, memory_mib: int, devices: Mapping[str, in
         .values_list("device")
         .annotate(most=Max("devices_per_node"))
     )
+    # What another cluster has and this one lacks is asked of it in vain.
+    offered = {name: slots for name, slots in capacity.devices.items() if name in cluster.device_units}
+    offered |= {name: Slots(0, 0) for name, asked in devices.items() if asked and name not in offered}
     places = [
         Place(CORE, cores, capacity.cores, largest.get(CORE)),
         Place("memory_mib", memory_mib, capacity.memory_mib, None),
-        *(
-            Place(name, devices.get(name, 0), slots, largest.get(name))
-            for name, slots in sorted(capacity.devices.items())
-            if name in cluster.device_units
-        ),
+        *(Place(name, devices.get(name, 0), slots, largest.get(name)) for name, slots in sorted(offered.items())),
     ]
     return Room(cluster.title, ahead, tuple(places), None)
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import Count, Min, QuerySet
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.kernel.errors import NotFound
-from bitgoeul.kernel.text import Text
+from bitgoeul.kernel.errors import BadInput, NotFound
+from bitgoeul.kernel.text import N_, Text
 from bitgoeul.web.facade import Page, page_of
 
 from .models import Cluster, DriftLook, Job, JobArtefact, JobHold, MeteredCluster
@@ -33,12 +33,29 @@ def clusters() -> list[ClusterView]:
     return [ClusterView(row.code, row.title, row.engine, row.device_units, row.enabled) for row in rows]
 
 
+def enabled_clusters() -> list[Cluster]:
+    """The clusters that take jobs, by code; NotFound when there is none."""
+    found = list(Cluster.objects.filter(enabled=True).order_by("code")[:CLUSTERS_MAX])
+    if not found:
+        raise NotFound()
+    return found
+
+
 def default_cluster() -> Cluster:
     """The cluster that takes jobs which name none: the first enabled one; NotFound when there is none."""
-    cluster = Cluster.objects.filter(enabled=True).order_by("code").first()
-    if cluster is None:
-        raise NotFound()
-    return cluster
+    return enabled_clusters()[0]
+
+
+def chosen_cluster(code: str) -> Cluster:
+    """The cluster named, or the default for an empty code; BadInput names those that take jobs."""
+    found = enabled_clusters()
+    chosen = next((each for each in found if each.code == code), None if code else found[0])
+    if chosen is None:
+        names = ", ".join(each.code for each in found)
+        raise BadInput(
+            N_("No cluster “{name}” takes jobs. Clusters: {names}."), field="cluster", name=code, names=names
+        )
+    return chosen
 
 
 def checked_job(actor: accounts.Actor, job_id: UUID, verb: str = "compute.view_job") -> Job:
@@ -116,6 +133,7 @@ def view(row: Job, held: Mapping[str, int], outputs: Mapping[str, str]) -> JobVi
         environment=dict(row.environment),
         measured=dict(row.measured),
         stopping=row.cancel_requested_at is not None and row.ended_at is None,
+        sweep_id=row.sweep_id,
     )
 
 

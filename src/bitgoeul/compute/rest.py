@@ -68,6 +68,7 @@ class JobOut(Schema):
     origin: OriginOut | None
     cluster: str
     after: list[UUID]
+    sweep_id: UUID | None
 
 
 class JobList(Paged):
@@ -164,6 +165,7 @@ def submit_job(request: HttpRequest, body: JobIn) -> Status[JobOut]:
         name=body.name,
         request=body.as_request(),
         files={name: text.encode() for name, text in body.files.items()},
+        cluster=body.cluster,
     )
     return Status(200 if known else 201, job_out(view))
 
@@ -171,7 +173,7 @@ def submit_job(request: HttpRequest, body: JobIn) -> Status[JobOut]:
 @router.post("/jobs/estimate", response={200: JobEstimate, **refusals(404)}, summary="What a job would hold")
 def estimate_job(request: HttpRequest, body: RequestBody) -> JobEstimate:
     """The most such a job can use, by ledger unit. Anybody signed in may; it changes nothing."""
-    return JobEstimate(holds=dict(facade.estimate(body.as_request())))
+    return JobEstimate(holds=dict(facade.estimate(body.as_request(), body.cluster)))
 
 
 @router.get("/jobs", response={200: JobList, **refusals(403, 404)}, summary="A project's jobs")

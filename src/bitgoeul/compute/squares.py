@@ -1,8 +1,8 @@
-"""Devices as squares: one shape for each state, so that colour is never alone. Pure."""
+"""Devices and jobs as squares: one shape for each state, so that colour is never alone. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 COLUMNS = 64
@@ -39,11 +39,28 @@ def draw(counts: Mapping[str, int]) -> Drawing:
     return Drawing(width, max(1, -(-total // COLUMNS)) * STEP, each, paths)
 
 
+def draw_each(marks: Sequence[str], columns: int = COLUMNS) -> Drawing:
+    """A square for each mark, row after row: the same thing always stands at the same place."""
+    paths: dict[str, list[str]] = {}
+    for number, mark in enumerate(marks):
+        paths.setdefault(mark, []).extend(_square(mark, number, columns))
+    width, rows = min(columns, max(1, len(marks))), max(1, -(-len(marks) // columns))
+    return Drawing(width * STEP, rows * STEP, 1, {mark: "".join(parts) for mark, parts in paths.items()})
+
+
 def _squares(mark: str, start: int, count: int) -> Iterator[str]:
     for number in range(start, start + count):
-        x, y = number % COLUMNS * STEP + 1, number // COLUMNS * STEP + 1
-        yield f"M{x} {y}h{SIDE}v{SIDE}h-{SIDE}z"
-        if mark == "drained":
-            yield f"l{SIDE} {SIDE}"
-        if mark == "unknown":
-            yield "m4 4h1v1h-1z"
+        yield from _square(mark, number, COLUMNS)
+
+
+def _square(mark: str, number: int, columns: int) -> Iterator[str]:
+    x, y = number % columns * STEP + 1, number // columns * STEP + 1
+    yield f"M{x} {y}h{SIDE}v{SIDE}h-{SIDE}z"
+    if mark in ("drained", "failed"):
+        yield f"l{SIDE} {SIDE}"
+    if mark == "failed":
+        yield f"m0 -{SIDE}l-{SIDE} {SIDE}"
+    if mark == "cancelled":
+        yield f"m0 4h{SIDE}"
+    if mark in ("unknown", "running"):
+        yield "m4 4h1v1h-1z"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 
 from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import NotFound
 from bitgoeul.web.facade import Page, page_of
 
-from .models import Job, Sweep
+from .models import Job, JobHold, Sweep
 from .queries import PER_PAGE
 from .states import JobState
 from .types import JobRequest, SweepJob, SweepView
@@ -55,18 +55,26 @@ def sweeps(*, actor: accounts.Actor, project_id: UUID, page: int = 1) -> Page[Sw
 
 def sweep_view(row: Sweep) -> SweepView:
     """One row as pages see it, with what its jobs were charged; two queries."""
-    charged: Counter[str] = Counter()
-    for amounts in Job.objects.filter(sweep=row).order_by().values_list("charged", flat=True):
-        charged.update(amounts)
-    return replace(sweep_views([row])[0], charged=dict(charged))
+    charged = Job.objects.filter(sweep=row).order_by().values_list("charged", flat=True)
+    return replace(sweep_views([row])[0], charged=_sum(charged))
+
+
+def _sum(amounts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in amounts:
+        total.update(each)
+    return dict(total)
 
 
 def sweep_views(rows: Sequence[Sweep]) -> list[SweepView]:
     """Rows as a list sees them, the counts of all in one query."""
     counts: dict[UUID, dict[JobState, int]] = {row.pk: {} for row in rows}
+    clusters: dict[UUID, str] = {}
     jobs = Job.objects.filter(sweep__in=[row.pk for row in rows]).order_by()
-    for sweep_id, state, count in jobs.values_list("sweep_id", "state").annotate(count=Count("pk")):
-        counts[sweep_id][JobState(state)] = count
+    for sweep_id, cluster, state, count in jobs.values_list("sweep_id", "cluster_id", "state").annotate(
+        count=Count("pk")
+    ):
+        clusters[sweep_id], counts[sweep_id][JobState(state)] = cluster, count
     return [
         SweepView(
             id=row.pk,
@@ -76,11 +84,28 @@ def sweep_views(rows: Sequence[Sweep]) -> list[SweepView]:
             parameters=tuple(row.parameters),
             submitted_at=row.submitted_at,
             submitted_by=row.submitted_by,
+            cluster=clusters.get(row.pk, ""),
             jobs=len(row.points),
             states={state: counts[row.pk][state] for state in JobState if state in counts[row.pk]},
         )
         for row in rows
     ]
+
+
+def sweep_look(*, actor: accounts.Actor, sweep_id: UUID) -> tuple[SweepView, list[JobState], dict[str, int]]:
+    """One sweep, the state of each of its jobs in their order, and what they hold by unit; four queries."""
+    row = checked_sweep(actor, sweep_id)
+    jobs = list(Job.objects.filter(sweep=row).order_by("sweep_index").values_list("state", "charged"))
+    held = JobHold.objects.filter(job__sweep=row, job__ended_at=None).order_by()
+    amounts = dict(held.values_list("unit").annotate(amount=Sum("amount")))
+    view = replace(sweep_views([row])[0], charged=_sum(charged for _state, charged in jobs))
+    return view, [JobState(state) for state, _charged in jobs], amounts
+
+
+def sweep_lines(*, actor: accounts.Actor, sweep_id: UUID) -> list[SweepJob]:
+    """All of a sweep's jobs in their order."""
+    row = checked_sweep(actor, sweep_id)
+    return list(_lines(row, Job.objects.filter(sweep=row).order_by("sweep_index").values_list(*JOB)))
 
 
 def sweep_jobs(*, actor: accounts.Actor, sweep_id: UUID, page: int = 1, state: str = "") -> Page[SweepJob]:

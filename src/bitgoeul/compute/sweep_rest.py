@@ -54,6 +54,7 @@ class SweepOut(Schema):
     parameters: list[str]
     submitted_at: datetime
     submitted_by: str
+    cluster: str
     jobs: int
     ended: int
     states: dict[str, int]
@@ -110,6 +111,7 @@ def submit_sweep(request: HttpRequest, project_id: UUID, body: SweepIn) -> Statu
         request=body.request.as_request(),
         points=body.points(),
         files={name: text.encode() for name, text in body.files.items()},
+        cluster=body.request.cluster,
     )
     return Status(200 if known else 201, sweep_out(view))
 

@@ -6,6 +6,7 @@ A point gives each parameter a value; the job at it has them as variables of its
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -71,10 +72,37 @@ def read_lines(text: str) -> Points:
     return grid(found)
 
 
+def read_table(text: str) -> Points:
+    """Points written as a table, raises BadInput that names the line.
+
+    The names stand in the first line and a point in each below, cells apart by tabs, as a spreadsheet copies them,
+    or by commas.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        return checked(Points((), ()))
+    try:
+        rows = list(csv.reader(lines, delimiter="\t" if "\t" in lines[0] else ",", skipinitialspace=True))
+    except csv.Error as error:
+        raise BadInput(N_("The table cannot be read; a quotation may be open."), field="parameters") from error
+    names, *points = ([cell.strip() for cell in row] for row in rows)
+    for number, point in enumerate(points, 2):
+        if len(point) != len(names):
+            raise BadInput(
+                N_("Line {number} must give {count} values, one for each name in the first line."),
+                field="parameters",
+                number=number,
+                count=len(names),
+            )
+    return checked(Points(tuple(names), tuple(map(tuple, points))))
+
+
 def checked(points: Points) -> Points:
     """The same when it can be run; raises BadInput."""
-    if not 1 <= len(points.names) <= PARAMETERS_MAX:
-        raise BadInput(N_("Give 1 to {limit} parameters."), field="parameters", limit=PARAMETERS_MAX)
+    if not 1 <= len(points.names) <= PARAMETERS_MAX or len(set(points.names)) != len(points.names):
+        raise BadInput(
+            N_("Give 1 to {limit} parameters, each name once."), field="parameters", limit=PARAMETERS_MAX
+        )
     for name in points.names:
         if not VARIABLE.fullmatch(name) or name.startswith(OWN_PREFIX):
             raise BadInput(
@@ -109,6 +137,10 @@ def request_at(request: JobRequest, values: Mapping[str, str]) -> JobRequest:
     """The request at one point; raises BadInput for a parameter that is a variable of the request already."""
     if twice := sorted(set(values) & set(request.env)):
         raise BadInput(N_("“{name}” is a variable of the job already."), field="parameters", name=twice[0])
+    return replace(request, argv=words_at(request.argv, values), env={**request.env, **values})
+
+
+def words_at(argv: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
+    """A command with the values in the places ``{name}``; a value is not read again."""
     place = re.compile("|".join(re.escape(f"{{{name}}}") for name in values))
-    argv = tuple(place.sub(lambda found: values[found[0][1:-1]], word) for word in request.argv)
-    return replace(request, argv=argv, env={**request.env, **values})
+    return tuple(place.sub(lambda found: values[found[0][1:-1]], word) for word in argv)

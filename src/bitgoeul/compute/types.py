@@ -175,6 +175,7 @@ class JobView:
     environment: Mapping[str, str]
     measured: Mapping[str, int]
     stopping: bool
+    sweep_id: UUID | None = None
 
     @property
     def finished(self) -> bool:
@@ -187,7 +188,7 @@ class SweepView:
     """Jobs of a kind, one at each point of their ``parameters``.
 
     ``states`` counts the jobs in each state that there is one in, ``charged`` maps ledger units to what all of
-    them were charged; None in a list.
+    them were charged; None in a list. ``cluster`` is where they run.
     """
 
     id: UUID
@@ -197,6 +198,7 @@ class SweepView:
     parameters: tuple[str, ...]
     submitted_at: datetime
     submitted_by: str
+    cluster: str
     jobs: int
     states: Mapping[JobState, int]
     charged: Mapping[str, int] | None = None
@@ -225,6 +227,18 @@ class SweepJob:
     exit_code: int | None
     charged: Mapping[str, int]
     measured: Mapping[str, int]
+
+    @property
+    def number(self) -> int:
+        """The place that people count, from 1; the job's name has it."""
+        return self.index + 1
+
+    @property
+    def wall_ms(self) -> int | None:
+        """The time from start to end, as measured where it was; None before the end and for what never ran."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.measured.get("wall_ms", (self.ended_at - self.started_at) // timedelta(milliseconds=1))
 
 
 @dataclass(frozen=True)

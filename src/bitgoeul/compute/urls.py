@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import fleet_views, views
+from . import fleet_views, new_views, sweep_views, views
 
 app_name = "compute"
 urlpatterns = [
@@ -14,8 +14,15 @@ urlpatterns = [
     path("fleet/accounts/", fleet_views.accounts_page, name="accounts"),
     path("fleet/reconciliation/", fleet_views.reconciliation_page, name="reconciliation"),
     path("projects/<uuid:project_id>/jobs/", views.job_list, name="jobs"),
-    path("projects/<uuid:project_id>/jobs/new/", views.job_new, name="job_new"),
-    path("projects/<uuid:project_id>/jobs/price/", views.job_price, name="job_price"),
+    path("projects/<uuid:project_id>/jobs/new/", new_views.job_new, name="job_new"),
+    path("projects/<uuid:project_id>/jobs/price/", new_views.job_price, name="job_price"),
+    path("projects/<uuid:project_id>/sweeps/", sweep_views.sweep_list, name="sweeps"),
+    path("projects/<uuid:project_id>/sweeps/new/", new_views.sweep_new, name="sweep_new"),
+    path("projects/<uuid:project_id>/sweeps/price/", new_views.sweep_price, name="sweep_price"),
+    path("sweeps/<uuid:sweep_id>/", sweep_views.sweep_page, name="sweep"),
+    path("sweeps/<uuid:sweep_id>/state/", sweep_views.sweep_state, name="sweep_state"),
+    path("sweeps/<uuid:sweep_id>/cancel/", sweep_views.sweep_cancel, name="sweep_cancel"),
+    path("sweeps/<uuid:sweep_id>/jobs.xlsx", sweep_views.sweep_xlsx, name="sweep_xlsx"),
     path("jobs/<uuid:job_id>/", views.job, name="job"),
     path("jobs/<uuid:job_id>/state/", views.job_state, name="job_state"),
     path("jobs/<uuid:job_id>/use/", views.job_use, name="job_use"),

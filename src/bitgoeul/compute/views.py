@@ -1,8 +1,9 @@
-"""Pages of jobs: a list, the form with its price, one job with its live log."""
+"""Pages of jobs: a list, one job with its live log."""
 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,23 +13,19 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBas
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from bitgoeul.accounts import facade as accounts
-from bitgoeul.kernel.errors import BadInput, DomainError, WrongState
-from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.errors import BadInput, WrongState
 from bitgoeul.kernel.text import Text
 from bitgoeul.ledger.facade import UNITS
-from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number, render_text
+from bitgoeul.web.facade import is_fragment, no_store, page_number, render_text
 
-from . import facade, offers, rules
+from . import facade
 from .downloads import download
-from .forms import JobForm
-from .job_templates import TEMPLATES, first_values
-from .models import Cluster
 from .origins import origin_address
 from .ports import STREAMS
-from .queries import artefact, artefacts, default_cluster, job_lines, thing_of
+from .queries import artefact, artefacts, job_lines, thing_of
 from .states import MACHINE
 from .types import JobView, LogChunk
 from .use import charts
@@ -38,13 +35,6 @@ LOG_PIECE = 128 * 1024
 SEARCH_BYTES = 1024 * 1024
 MATCHES_MAX = 200
 QUERY_MAX = 200
-FORM_FIELDS = {
-    "argv": "command",
-    "env": "command",
-    "files": "script",
-    "inputs": "script",
-    "limits": "wall_seconds",
-}
 
 
 @require_GET
@@ -57,82 +47,6 @@ def job_list(request: HttpRequest, project_id: UUID) -> HttpResponse:
     may_submit = accounts.may(actor=actor, verb="compute.submit_job", thing=project.thing)
     context = {"project": project, "page": page, "machine": MACHINE, "may_submit": may_submit}
     return no_store(render(request, "compute/jobs.html", context))
-
-
-# --- a new job
-
-
-@require_http_methods(["GET", "POST"])
-@login_required
-def job_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """GET and POST /projects/<id>/jobs/new/ — every POST works without a script; ``show`` only prices."""
-    actor = accounts.actor_of(request)
-    project = accounts.project(actor=actor, project_id=project_id)
-    accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
-    cluster = default_cluster()
-    form = _form(request, cluster)
-    sent = request.method == "POST" and "show" not in request.POST
-    if sent and form.is_valid():
-        answer = _submit(request, actor, project_id, form)
-        if answer is not None:
-            return answer
-    context = {
-        "project": project,
-        "form": form,
-        "templates": TEMPLATES,
-        **_offer(form, project_id, cluster),
-    }
-    return no_store(render(request, "compute/job_new.html", context, status=400 if sent else 200))
-
-
-@require_POST
-@login_required
-def job_price(request: HttpRequest, project_id: UUID) -> HttpResponse:
-    """POST /projects/<id>/jobs/price/ — price and place of the form as typed so far, as a fragment."""
-    actor = accounts.actor_of(request)
-    project = accounts.project(actor=actor, project_id=project_id)
-    accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
-    cluster = default_cluster()
-    context = _offer(_form(request, cluster), project_id, cluster)
-    return no_store(render(request, "compute/parts/offer.html", context))
-
-
-def _form(request: HttpRequest, cluster: Cluster) -> JobForm:
-    devices = sorted(cluster.device_units)
-    if request.method == "POST":
-        return JobForm(request.POST, devices=devices)
-    first = first_values(request.GET.get("template", ""), devices)
-    return JobForm(initial={**first, "id": new_id()}, devices=devices)
-
-
-def _submit(request: HttpRequest, actor: accounts.Actor, project_id: UUID, form: JobForm) -> HttpResponse | None:
-    try:
-        view = facade.submit_job(
-            actor=actor,
-            id=form.job_id(),
-            project_id=project_id,
-            name=form.cleaned_data["name"],
-            request=form.as_request(),
-            files=form.given_files(),
-        )
-    except DomainError as error:
-        error.field = FORM_FIELDS.get(error.field or "", error.field)
-        add_error(form, error)
-        return None
-    return redirect("compute:job", job_id=view.id)
-
-
-def _offer(form: JobForm, project_id: UUID, cluster: Cluster) -> dict[str, object]:
-    """Price and place of a form, of its first values when it is new; nothing while its numbers are not valid."""
-    values = form.numbers()
-    if values is None:
-        return {}
-    devices = {name: values[f"device_{name}"] for name in form.devices}
-    needs = rules.needs_of(values["cores"], values["wall_seconds"], devices, cluster.device_units)
-    return {
-        "price": offers.price(project_id, needs),
-        "room": offers.room(cluster, values["cores"], values["memory_mib"], devices),
-    }
 
 
 # --- one job
@@ -151,8 +65,9 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "submitter": accounts.names([view.submitted_by]).get(view.submitted_by, view.submitted_by),
         "origin_url": origin_address(view.origin),
         "files": artefacts(actor=actor, job_id=job_id),
-        "usage": _usage(view),
+        "usage": usage_lines(view.held, view.charged),
         "command": shlex.join(view.request.argv),
+        "variables": " ".join(f"{name}={shlex.quote(value)}" for name, value in view.request.env.items()),
         "devices": [(plain_word(name), count) for name, count in view.request.devices.items()],
         "environment": environment_rows(view.environment),
         "isolation": isolation_view(view.environment),
@@ -280,9 +195,9 @@ class UsageLine:
         return known.label if known else Text("{unit}", {"unit": self.unit})
 
 
-def _usage(view: JobView) -> list[UsageLine]:
-    units = sorted({*view.held, *view.charged})
-    return [UsageLine(unit, view.held.get(unit), view.charged.get(unit)) for unit in units]
+def usage_lines(held: Mapping[str, int], charged: Mapping[str, int]) -> list[UsageLine]:
+    """A line for each unit that is set aside or was charged."""
+    return [UsageLine(unit, held.get(unit), charged.get(unit)) for unit in sorted({*held, *charged})]
 
 
 @dataclass(frozen=True)

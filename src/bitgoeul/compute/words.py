@@ -11,6 +11,8 @@ from bitgoeul.kernel.text import N_, Text
 
 from .isolation import HELD_TEXTS, THREATS, TIER_TEXTS, Held, Tier
 from .ports import NodeState
+from .states import JobState
+from .types import SweepView
 
 NODE_STATES = {
     NodeState.IDLE: Text(N_("Idle")),
@@ -78,3 +80,42 @@ def environment_rows(environment: Mapping[str, str]) -> list[tuple[str, str]]:
 def plain_word(name: str) -> str:
     """The word for a name that an engine or a cluster uses; an unknown one stands as it is."""
     return gettext(PLAIN_WORDS[name]) if name in PLAIN_WORDS else name
+
+
+# How the jobs of a sweep are drawn; one shape for those of whom a reader wants to know the same.
+SQUARE_MARKS = {
+    JobState.QUEUED: "idle",
+    JobState.SUBMITTED: "idle",
+    JobState.RUNNING: "running",
+    JobState.UNKNOWN: "unknown",
+    JobState.SUCCEEDED: "used",
+    JobState.FAILED: "failed",
+    JobState.TIMED_OUT: "failed",
+    JobState.REFUSED: "failed",
+    JobState.CANCELLED: "cancelled",
+}
+SQUARE_LABELS = {
+    "idle": Text(N_("waits")),
+    "running": Text(N_("runs")),
+    "used": Text(N_("succeeded")),
+    "failed": Text(N_("did not succeed")),
+    "cancelled": Text(N_("cancelled")),
+    "unknown": Text(N_("unknown")),
+}
+BAD_ENDS = (JobState.FAILED, JobState.TIMED_OUT, JobState.REFUSED)
+
+
+def sweep_word(view: SweepView) -> tuple[Text, str]:
+    """How a sweep stands, in a word and its tone."""
+    succeeded = view.states.get(JobState.SUCCEEDED, 0)
+    if view.finished and succeeded == view.jobs:
+        return Text(N_("All succeeded")), "good"
+    if view.finished:
+        failed = any(view.states.get(state) for state in BAD_ENDS)
+        return Text(
+            N_("{count} without success"), {"count": view.jobs - succeeded}
+        ), "bad" if failed else "neutral"
+    if view.states.get(JobState.UNKNOWN):
+        return Text(N_("Some jobs unknown")), "warning"
+    begun = view.ended or view.states.get(JobState.RUNNING)
+    return (Text(N_("Under way")), "progress") if begun else (Text(N_("Waiting")), "neutral")

@@ -23,8 +23,8 @@ from bitgoeul.kernel.text import N_
 from bitgoeul.resources import facade as resources
 
 from .. import rules
-from ..models import Job, JobAfter, JobHold, Sweep
-from ..queries import default_cluster, inputs_of_project, views
+from ..models import Cluster, Job, JobAfter, JobHold, Sweep
+from ..queries import chosen_cluster, inputs_of_project, views
 from ..states import NO_SUCCESS
 from ..types import JobRequest, JobView, NewJob, Origin
 
@@ -35,11 +35,11 @@ COMPARED = ("project_id", "name", "request_digest", "origin_kind", "origin_id", 
 HOLD = ("hold_id", "job", "number", "allocation", "unit", "amount")
 
 
-def estimate(request: JobRequest) -> Mapping[str, int]:
+def estimate(request: JobRequest, cluster: str = "") -> Mapping[str, int]:
     """The most the job can use, by ledger unit; what is held for it. Raises BadInput as ``submit_job`` would."""
-    cluster = default_cluster()
-    rules.check_request(request, cluster.device_units)
-    return rules.estimate(request, cluster.device_units)
+    devices = chosen_cluster(cluster).device_units
+    rules.check_request(request, devices)
+    return rules.estimate(request, devices)
 
 
 def submit_job(
@@ -51,10 +51,13 @@ def submit_job(
     request: JobRequest,
     origin: Origin | None = None,
     files: Mapping[str, bytes] | None = None,
+    cluster: str = "",
 ) -> JobView:
     """Submit a job; the same id with the same content again gives the same job. See ``submit_jobs``."""
-    job = NewJob(id, name, request)
-    return submit_jobs(actor=actor, project_id=project_id, jobs=[job], origin=origin, files=files)[0]
+    jobs = [NewJob(id, name, request)]
+    return submit_jobs(actor=actor, project_id=project_id, jobs=jobs, origin=origin, files=files, cluster=cluster)[
+        0
+    ]
 
 
 def submit_jobs(
@@ -64,36 +67,45 @@ def submit_jobs(
     jobs: Sequence[NewJob],
     origin: Origin | None = None,
     files: Mapping[str, bytes] | None = None,
+    cluster: str = "",
 ) -> list[JobView]:
     """Submit up to ``rules.JOBS_MAX`` jobs, all or none; the same ids and content again give the same jobs.
 
     Holds cores × wall limit and devices × wall limit of each on the project's allocations in the transaction that
     writes them. Raises BadInput naming the field, NotEnoughLeft saying what is left (nothing is written then), and
     Conflict for an id with other content; of several the detail says which job (its place from 0, id and name).
+    ``cluster`` is the code of an enabled one, else the default takes them; an id that is there is the same job
+    wherever that runs, unless the request names another cluster: Conflict.
     ``files`` are further inputs given with every request (at most 16 of 1 MiB). A job may wait for jobs of the
     same project, or for earlier ones of ``jobs``. Without an ``origin``, ``inputs`` must be files that jobs of the
     same project left; a higher room that gives an origin vouches for them.
     """
-    asked = check_jobs(actor, project_id, jobs, vouched=origin is not None or actor.is_system)
-    asked = with_files(asked, files or {})
-    return views(write_jobs(rows_of(actor, project_id, asked, origin), actor))
+    place = admitted(actor, project_id, cluster)
+    asked = check_jobs(place, project_id, jobs, vouched=origin is not None or actor.is_system)
+    rows = rows_of(actor, project_id, with_files(asked, files or {}), place, origin)
+    return views(write_jobs(rows, actor, named=bool(cluster)))
 
 
 # --- checking
 
 
-def check_jobs(actor: accounts.Actor, project_id: UUID, jobs: Sequence[NewJob], *, vouched: bool) -> list[NewJob]:
-    """The jobs, their names trimmed; raises as ``submit_jobs``."""
+def admitted(actor: accounts.Actor, project_id: UUID, cluster: str) -> Cluster:
+    """The cluster that takes what the actor submits to the project; raises as ``submit_jobs``."""
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
+    return chosen_cluster(cluster)
+
+
+def check_jobs(cluster: Cluster, project_id: UUID, jobs: Sequence[NewJob], *, vouched: bool) -> list[NewJob]:
+    """The jobs, their names trimmed; raises as ``submit_jobs``."""
     if not 1 <= len(jobs) <= rules.JOBS_MAX or len({job.id for job in jobs}) != len(jobs):
         raise BadInput(
             N_("Give 1 to {limit} jobs, each with an id of its own."), field="jobs", limit=rules.JOBS_MAX
         )
-    devices, checked = default_cluster().device_units, []
+    checked = []
     for place, job in enumerate(jobs):
         with _told_which(jobs, place):
-            rules.check_request(job.request, devices)
+            rules.check_request(job.request, cluster.device_units)
             checked.append(replace(job, name=rules.check_name(job.name)))
     _check_inputs(project_id, checked, vouched=vouched)
     return checked
@@ -142,10 +154,14 @@ def with_files(jobs: Sequence[NewJob], files: Mapping[str, bytes]) -> list[NewJo
 
 
 def rows_of(
-    actor: accounts.Actor, project_id: UUID, jobs: Sequence[NewJob], origin: Origin | None = None
+    actor: accounts.Actor,
+    project_id: UUID,
+    jobs: Sequence[NewJob],
+    cluster: Cluster,
+    origin: Origin | None = None,
 ) -> list[Job]:
     """Rows that are not written yet."""
-    cluster, moment = default_cluster(), now()
+    moment = now()
     told = [job.request.to_json() for job in jobs]
     return [
         Job(
@@ -166,15 +182,17 @@ def rows_of(
     ]
 
 
-def write_jobs(rows: Sequence[Job], actor: accounts.Actor, sweep: Sweep | None = None) -> list[Job]:
+def write_jobs(
+    rows: Sequence[Job], actor: accounts.Actor, sweep: Sweep | None = None, *, named: bool = False
+) -> list[Job]:
     """Write those that are not there yet, with what they hold; the rows as the database has them, in their order.
 
-    Raises Conflict when an id is there with other content.
+    Raises Conflict when an id is there with other content, or at another cluster than the one ``named``.
     """
     for attempt in range(ATTEMPTS):
         try:
             with transaction.atomic():
-                known = _known(rows)
+                known = _known(rows, (*COMPARED, "cluster_id") if named else COMPARED)
                 fresh = [row for row in rows if row.pk not in known]
                 if fresh:
                     _write(fresh, actor, sweep)
@@ -185,7 +203,7 @@ def write_jobs(rows: Sequence[Job], actor: accounts.Actor, sweep: Sweep | None =
     raise AssertionError("the last attempt returns or raises")
 
 
-def _known(rows: Sequence[Job]) -> dict[UUID, Job]:
+def _known(rows: Sequence[Job], compared: Sequence[str]) -> dict[UUID, Job]:
     """Those of the ids that are there already; raises Conflict for one with other content."""
     found: dict[UUID, Job] = {}
     for start in range(0, len(rows), CHUNK):
@@ -193,7 +211,7 @@ def _known(rows: Sequence[Job]) -> dict[UUID, Job]:
         found |= {known.pk: known for known in Job.objects.filter(pk__in=ids)}
     for place, row in enumerate(rows if found else ()):
         known = found.get(row.pk)
-        if known is not None and any(getattr(known, name) != getattr(row, name) for name in COMPARED):
+        if known is not None and any(getattr(known, name) != getattr(row, name) for name in compared):
             which = {"job": place, "id": str(row.pk), "name": row.name} if len(rows) > 1 else {}
             raise Conflict(
                 N_("This job id was used before with other content. Make a new id."), field="id", detail=which

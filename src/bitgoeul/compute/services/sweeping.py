@@ -20,7 +20,7 @@ from ..states import JobState
 from ..sweep_queries import checked_sweep, sweep_view
 from ..types import JobRequest, NewJob, SweepView
 from .ending import end_many_unused
-from .submitting import check_jobs, rows_of, with_files, write_jobs
+from .submitting import admitted, check_jobs, rows_of, with_files, write_jobs
 
 COMPARED = ("project_id", "name", "request", "parameters", "points")
 
@@ -34,18 +34,20 @@ def submit_sweep(
     request: JobRequest,
     points: sweeps.Points,
     files: Mapping[str, bytes] | None = None,
+    cluster: str = "",
 ) -> SweepView:
     """Submit a job for each point, all or none; the same id with the same content again is the same sweep.
 
     The job at a point has the values as variables and in the places ``{name}`` of its command. Raises as
     ``submit_jobs``.
     """
+    place = admitted(actor, project_id, cluster)
     name, points = rules.check_name(name), sweeps.checked(points)
     jobs = [
         NewJob(job_id_of(id, index), f"{name} {index + 1}", sweeps.request_at(request, points.at(index)))
         for index in range(len(points))
     ]
-    asked = with_files(check_jobs(actor, project_id, jobs, vouched=actor.is_system), files or {})
+    asked = with_files(check_jobs(place, project_id, jobs, vouched=actor.is_system), files or {})
     row = Sweep(
         id=id,
         project_id=project_id,
@@ -55,13 +57,13 @@ def submit_sweep(
         points=[list(values) for values in points.values],
         submitted_by=actor.id,
     )
-    _same(row)
-    rows = rows_of(actor, project_id, asked)
+    _same(row, cluster)
+    rows = rows_of(actor, project_id, asked, place)
     for index, job in enumerate(rows):
         job.sweep_id, job.sweep_index = id, index
-    write_jobs(rows, actor, row)
+    write_jobs(rows, actor, row, named=bool(cluster))
     # Of two sweeps of one id that came at once with other points the second wrote nothing.
-    _same(row)
+    _same(row, cluster)
     return sweep_view(Sweep.objects.get(pk=id))
 
 
@@ -70,9 +72,12 @@ def job_id_of(sweep_id: UUID, index: int) -> UUID:
     return derive("compute.sweep", sweep_id, index)
 
 
-def _same(row: Sweep) -> None:
+def _same(row: Sweep, cluster: str) -> None:
     known = Sweep.objects.filter(pk=row.pk).first()
-    if known is not None and any(getattr(known, name) != getattr(row, name) for name in COMPARED):
+    if known is None:
+        return
+    elsewhere = cluster and Job.objects.filter(sweep=known).exclude(cluster=cluster).exists()
+    if elsewhere or any(getattr(known, name) != getattr(row, name) for name in COMPARED):
         raise Conflict(N_("This sweep id was used before with other content. Make a new id."), field="id")
 
 

@@ -89,45 +89,61 @@ def job() -> None:
     """Work that runs on the cluster."""
 
 
-@job.command("submit", context_settings={"allow_interspersed_args": False})
-@project_option
-@click.option("--name", default=None, help="What lists call it; else the program's name.")
-@click.option("--cores", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--memory-mib", type=click.IntRange(1), default=512, show_default=True)
-@click.option(
-    "--wall-seconds", type=click.IntRange(1), default=60, show_default=True, help="Time limit; it is held."
-)
-@click.option("--device", "devices", multiple=True, metavar="NAME=COUNT", help="Devices to hold.")
-@click.option("--output", "outputs", multiple=True, help="A file to keep; missing makes the job fail.")
-@click.option(
-    "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A text file (UTF-8) to place beside the program.",
+# What a job may use and leaves, the same for one and for many.
+WORK = (
+    project_option,
+    click.option("--name", default=None, help="What lists call it; else the program's name."),
+    click.option("--cores", type=click.IntRange(1), default=1, show_default=True),
+    click.option("--memory-mib", type=click.IntRange(1), default=512, show_default=True),
+    click.option(
+        "--wall-seconds", type=click.IntRange(1), default=60, show_default=True, help="Time limit; it is held."
+    ),
+    click.option("--device", "devices", multiple=True, metavar="NAME=COUNT", help="Devices to hold."),
+    click.option("--output", "outputs", multiple=True, help="A file to keep; missing makes the job fail."),
+    click.option(
+        "--file", "files", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A text file (UTF-8) to place beside the program.",
+    ),
+    click.option("--cluster", default="", help="Code of the cluster that shall run it; else the first one."),
+    click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED),
 )  # fmt: skip
-@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+
+
+def work_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of what shall run; parameters ``project``, ``name``, ``argv`` and the rest."""
+    for option in reversed(WORK):
+        function = option(function)
+    return function
+
+
+def work(
+    argv: tuple[str, ...], devices: tuple[str, ...], outputs: tuple[str, ...], cluster: str, **limits: int
+) -> dict[str, Any]:
+    """A job's request as REST takes it."""
+    return {
+        "argv": list(argv),
+        "limits": limits,
+        "devices": {key: whole(value) for key, value in map(pair, devices)},
+        "outputs": list(outputs),
+        "cluster": cluster,
+    }
+
+
+@job.command("submit", context_settings={"allow_interspersed_args": False})
+@work_options
 @remote_options
 @json_option
 def job_submit(
-    project: str | None,
-    name: str | None,
-    devices: tuple[str, ...],
-    outputs: tuple[str, ...],
-    files: tuple[Path, ...],
-    argv: tuple[str, ...],
-    url: str | None,
-    as_json: bool,
-    **limits: int,
+    project: str | None, name: str | None, files: tuple[Path, ...], url: str | None, as_json: bool, **asked: Any
 ) -> None:
     """Submit ARGV as a job; prints its id."""
     with client_for(url) as client:
         body = {
             "id": str(new_id()),
             "project_id": client.project(project),
-            "name": name or Path(argv[0]).name,
-            "argv": list(argv),
-            "limits": limits,
-            "devices": {key: whole(value) for key, value in map(pair, devices)},
-            "outputs": list(outputs),
+            "name": name or Path(asked["argv"][0]).name,
             "files": {path.name: text_of(path) for path in files},
+            **work(**asked),
         }
         made = client.call("POST", "/api/v1/jobs", json=body)
     held = ", ".join(f"{amount} {unit}" for unit, amount in made["held"].items())
@@ -273,17 +289,17 @@ def _tell_trial(row: Mapping[str, Any], as_json: bool) -> None:
     raise click.exceptions.Exit(FINDINGS if failed else 0)
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, option: str = "--file") -> str:
     """What stands in a text file; the API carries a job's files as text."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise bad_input(
-            f"--file: {path} is not text in UTF-8."
+            f"{option}: {path} is not text in UTF-8."
             " Only text goes with a job; hand a model in with bitgoeul trial run."
         ) from None
     except OSError as error:
-        raise bad_input(f"--file: {path} cannot be read: {error.strerror}") from None
+        raise bad_input(f"{option}: {path} cannot be read: {error.strerror}") from None
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -27,6 +27,7 @@ ACTIONS = (
     (Text(N_("Ask for a trial")), "trials:trial_new", "trials.request_trial"),
     (Text(N_("Submit a subject")), "trials:subject_new", "trials.create_subject"),
     (Text(N_("New job")), "compute:job_new", "compute.submit_job"),
+    (Text(N_("New sweep")), "compute:sweep_new", "compute.submit_job"),
 )
 
 
@@ -49,6 +50,8 @@ def project(request: HttpRequest, project_id: UUID) -> HttpResponse:
         "actions": actions(actor, view),
         "subject_new_url": link("trials:subject_new", project_id),
         "job_new_url": link("compute:job_new", project_id),
+        "jobs_url": link("compute:jobs", project_id),
+        "sweeps_url": link("compute:sweeps", project_id),
     }
     return no_store(render(request, "site/pages/project.html", context))
 
