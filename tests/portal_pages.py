@@ -50,6 +50,8 @@ QUERIES = (
     "/trail/allocation/{allocation}/",
     "/trail/job/{job}/",
     "/projects/{project}/sweeps/new/?template=sweep",
+    "/prices/?unit=core_ms",
+    "/prices/?unit=seat",
     "/sweeps/{sweep}/?state=QUEUED",
     "/sweeps/{sweep}/?state=FAILED",
     "/trail/trial/{trial}/",

@@ -297,6 +297,9 @@ def page_bodies(ids: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "/projects/{project}/sweeps/price/": {
             "cores": "1", "wall_seconds": "1", "command": "true", "way": "grid", "parameters": "n = 1, 2",
         },
+        "/prices/": {
+            "id": str(new_id()), "unit": "core_ms", "krw": "50", "since": "2100-01-01", "source": REASON,
+        },
         "/jobs/{job}/write-off/": {"reason": REASON},
         "/operators/": {"email": "dami@example.kr", "role": "ENGINEER"},
         "/organisations/{company}/": {"email": "dami@example.kr", "role": "MEMBER"},

@@ -55,6 +55,8 @@ GET  /projects/{project}/statement/                         resources.view_state
 GET  /use/                                                  resources.view_use                portal        200
 GET  /use/allocations/                                      resources.view_use                portal        200
 GET  /fleet/                                                compute.view_fleet                portal        200
+GET  /prices/                                               resources.view_catalogue          portal        200
+POST /prices/                                               resources.set_price               portal        302
 GET  /fleet/accounts/                                       compute.view_fleet                portal        200
 POST /fleet/accounts/                                       compute.look_for_drift            portal        404
 GET  /fleet/reconciliation/                                 compute.view_fleet                portal        200
@@ -143,6 +145,7 @@ GET  /partners.xlsx                                         programmes.view_part
 GET  /trail/evidence/{private}/?format=xlsx                 trials.view_evidence              private       200
 GET  /use.xlsx                                              resources.view_use                portal        200
 GET  /use/allocations.xlsx                                  resources.view_use                portal        200
+GET  /prices.xlsx                                           resources.view_catalogue          portal        200
 GET  /fleet/nodes.xlsx                                      compute.view_fleet                portal        200
 GET  /sweeps/{sweep}/jobs.xlsx                              compute.view_job                  job           200
 GET  /jobs/{done}/files/log/stdout                          compute.view_job                  job           200

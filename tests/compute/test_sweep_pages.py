@@ -229,7 +229,7 @@ def test_the_workbook_has_every_job(page, sweep, follow, owner):  # noqa: F811
     rows = list(sheet.iter_rows(values_only=True))
     assert rows[0][:5] == ("Number", "note", "code", "State", "Exit status")
     assert len(rows) == 31
-    assert rows[2][:5] == (2, "=1+1", "1", "Failed", 1)
+    assert rows[2][:5] == (2, "=1+1", "1", "Ended in failure", 1)
     assert rows[2][7] >= 0, "milliseconds"
     done = compute.job(actor=owner, job_id=second.id)
     assert rows[2][8:] == (done.charged["core_ms"], str(done.id))

@@ -222,6 +222,7 @@ def pages() -> dict[str, Callable[[], None]]:
     anybody /api/v1/catalogue | anybody /api/v1/figures | anybody /api/v1/board
     owner /home/ | owner /projects/{project}/ | owner /projects/{project}/statement/
     owner /projects/{project}/members/
+    owner /projects/{project}/sweeps/ | owner /projects/{project}/sweeps/new/ | staff /prices/
     owner /projects/{project}/jobs/ | owner /jobs/{job}/ | owner /applications/ | owner /agreements/
     owner /api/v1/projects | owner /api/v1/jobs?project_id={project} | owner /api/v1/projects/{project}/allocations
     engineer /fleet/ | engineer /fleet/nodes/ | engineer /api/v1/fleet | engineer /api/v1/fleet/queue
@@ -234,7 +235,7 @@ def pages() -> dict[str, Callable[[], None]]:
     engineer /fleet/reconciliation/ | engineer /api/v1/fleet/reconciliation
     staff /home/ | staff /agreements/?waiting | staff /partners/ | staff /partners/?order=name
     export-owner /projects/{project}/statement/?format=xlsx | export-engineer /fleet/nodes.xlsx
-    export-anybody /catalogue.xlsx | export-staff /partners.xlsx
+    export-owner /prices.xlsx | export-anybody /catalogue.xlsx | export-staff /partners.xlsx
     """
     found: dict[str, Callable[[], None]] = {}
     for line in asked.replace("\n", "|").split("|"):

@@ -22,6 +22,7 @@ LISTS = [
     "/home/", "/applications/", "/agreements/", "/calls/", "/calls/?past=1", "/board/", "/catalogue/",
     "/figures/{figure}/",
     "/subjects/{subject}/", "/projects/{project}/statement/", "/projects/{project}/sweeps/", "/sweeps/{sweep}/",
+    "/prices/",
 ]  # fmt: skip
 REST_LISTS = [
     "/api/v1/projects", "/api/v1/calls", "/api/v1/applications", "/api/v1/agreements", "/api/v1/resources",
@@ -43,10 +44,10 @@ ACCOUNT_PAGES = [
 NOT_REPEATABLE = frozenset({"/account/tokens/", "/api/v1/tokens"})
 STAFFS = (
     "operator", "reason", "invalidation", "suspend", "resume", "recall", "allocations", "judgements", "write-off",
-    "write-off/", "/operators/", "/operators", "prices",
+    "write-off/", "/operators/", "/operators", "prices", "/prices/",
 )  # fmt: skip
 # Refused to everybody without an elevation.
-REFUSED = ("/operators/", "/write-off/", "/prices")
+REFUSED = ("/operators/", "/write-off/", "/prices", "/prices/")
 # The same again is 200 and not 201.
 AGAIN = {"/api/v1/jobs": 200, "/api/v1/projects/{project}/sweeps": 200}
 # These need no field at all: withdrawing, judging again, the price of what is typed so far.

@@ -60,6 +60,8 @@ ADDRESSES: dict[str, tuple[str, ...] | str] = {
     "compute:job_cancel": ("cancel_job",),
     "compute:job_write_off": ("write_off_job",),
     "compute:job_file": ("get_job_artefact",),
+    "resources:prices": ("list_prices", "set_price"),
+    "resources:prices_xlsx": ("list_prices",),
     "resources:statement": ("list_allocations", "get_allocation", "get_statement"),
     "trials:subject_new": ("create_subject", "add_version"),
     "trials:subject": ("get_subject", "get_subject_standing", "list_versions", "list_subject_trials"),
@@ -141,7 +143,6 @@ WITHOUT_A_PAGE = {
     "suspend_allocation": "the operator's own hand",
     "resume_allocation": "the operator's own hand",
     "recall_allocation": "the operator's own hand",
-    "set_price": "the operator's own hand",
     "list_resources": "the codes and units that allocations and calls name",
 }
 HEALTH = ("healthz", "readyz", "metrics")

@@ -62,7 +62,7 @@ MACHINE: Machine[JobState] = Machine(
         JobState.RUNNING: Text(N_("Running")),
         JobState.UNKNOWN: Text(N_("Unknown")),
         JobState.SUCCEEDED: Text(N_("Succeeded")),
-        JobState.FAILED: Text(N_("Failed")),
+        JobState.FAILED: Text(N_("Ended in failure")),
         JobState.TIMED_OUT: Text(N_("Timed out")),
         JobState.CANCELLED: Text(N_("Cancelled")),
         JobState.REFUSED: Text(N_("Refused")),

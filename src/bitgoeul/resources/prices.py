@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils.timezone import localdate
 
 from bitgoeul.accounts import facade as accounts
@@ -74,9 +75,25 @@ def prices_on(day: date | None = None) -> Mapping[str, Price]:
     return {row.unit_id: _view(row) for row in rows}
 
 
-def prices(page: int = 1) -> Page[Price]:
-    """Every price there was, is and will be, newest first."""
-    return page_of(PriceRow.objects.order_by("-since", "-set_at", "pk"), page).map(_view)
+def next_prices(day: date | None = None) -> Mapping[str, Price]:
+    """The price of each unit that begins first after a day, today unless said, where one is set; one query."""
+    rows = PriceRow.objects.filter(since__gt=day or localdate()).order_by("-since", "set_at")
+    return {row.unit_id: _view(row) for row in rows}
+
+
+def prices(page: int = 1, unit: str = "") -> Page[Price]:
+    """Every price there was, is and will be, newest first; with ``unit`` only those of it."""
+    return page_of(_newest_first(unit), page).map(_view)
+
+
+def prices_to_export(unit: str = "") -> Iterator[Price]:
+    """The same, all of them."""
+    return map(_view, _newest_first(unit).iterator(chunk_size=500))
+
+
+def _newest_first(unit: str) -> QuerySet[PriceRow]:
+    rows = PriceRow.objects.order_by("-since", "-set_at", "pk")
+    return rows.filter(unit=unit) if unit else rows
 
 
 def _view(row: PriceRow) -> Price:
