@@ -31,6 +31,7 @@ FAULTS = (
     ("ara", "/organisations/{company}/"),
     ("ara", "/projects/{project}/members/"),
     ("ara", "/projects/{project}/jobs/new/"),
+    ("ara", "/projects/{project}/sweeps/new/"),
     ("ara", "/projects/{project}/subjects/new/"),
     ("ara", "/projects/{project}/trials/new/"),
     ("ara", "/calls/quick-start/apply/"),
