@@ -173,7 +173,7 @@ def test_a_viewer_sees_why_an_action_is_closed(sign_in, person, project):
     )
     html = sign_in(viewer).get(f"/projects/{project.id}/").content.decode()
     closed = re.findall(r"<button[^>]*disabled[^>]*aria-describedby=\"(why-\d+)\"", html)
-    assert len(closed) == 3
+    assert len(closed) == 4
     for name in closed:
         assert re.search(rf'id="{name}">[^<]+<', html)
 

@@ -66,6 +66,20 @@ def test_a_job_is_submitted_followed_and_listed(at):
     assert job["id"] in {row["id"] for row in listed}
 
 
+def test_a_sweep_is_waited_for_and_its_exit_status_says_how_it_went(at):
+    limits = ("--wall-seconds", "20", "--grid", "code=0,1", "--grid", "word=안녕")
+    done = at.run("sweep", "submit", "--json", *limits, "sh", "-c", "echo {word}; exit $code")
+    assert done.returncode == 0, done.stderr
+    (sweep,) = rows(done)
+    waited = at.run("sweep", "show", sweep["id"], "--wait", "--json")
+    assert waited.returncode == 1, waited.stderr
+    assert rows(waited)[0]["states"] == {"SUCCEEDED": 1, "FAILED": 1}
+    job = rows(at.run("sweep", "jobs", sweep["id"], "--json"))[0]
+    assert at.run("job", "logs", job["id"]).stdout == "안녕\n"
+    good = rows(at.run("sweep", "submit", "--json", "--grid", "n=1,2", "true"))[0]
+    assert at.run("sweep", "show", good["id"], "--wait").returncode == 0
+
+
 def test_a_job_is_cancelled(at):
     done = at.run("job", "submit", "--json", sys.executable, "-c", "import time; time.sleep(300)")
     job = rows(done)[0]
