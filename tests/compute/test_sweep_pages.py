@@ -195,6 +195,13 @@ def test_the_page_counts_filters_and_draws(page, sweep, follow, owner):  # noqa:
     assert len(re.findall(r'id="job-\d+"', page(f"/sweeps/{view.id}/?state=nonsense&page=x"))) == 4
 
 
+def test_a_jobs_page_shows_its_values_and_no_other_variable(page, sweep):  # noqa: F811
+    view = sweep(request=request("true", env={"SECRET": "hunter2"}))
+    shown = page(f"/jobs/{Job.objects.get(sweep_id=view.id, sweep_index=1).pk}/")
+    assert "lr=0.1 code=1" in shown
+    assert "hunter2" not in shown
+
+
 def test_the_live_part_renews_itself_until_the_end(page, sweep, follow, owner):  # noqa: F811
     view = sweep({"code": ["0"]})
     path = f"/sweeps/{view.id}/state/"

@@ -40,6 +40,11 @@ def sweep_exists(sweep_id: UUID) -> bool:
     return Sweep.objects.filter(pk=sweep_id).exists()
 
 
+def parameters_of(sweep_id: UUID) -> tuple[str, ...]:
+    """The names of a sweep's parameters; unchecked."""
+    return tuple(Sweep.objects.values_list("parameters", flat=True).get(pk=sweep_id))
+
+
 def sweep(*, actor: accounts.Actor, sweep_id: UUID) -> SweepView:
     """One sweep with the counts of its jobs and what they were charged; three queries."""
     return sweep_view(checked_sweep(actor, sweep_id))

@@ -27,6 +27,7 @@ from .origins import origin_address
 from .ports import STREAMS
 from .queries import artefact, artefacts, job_lines, thing_of
 from .states import MACHINE
+from .sweep_queries import parameters_of
 from .types import JobView, LogChunk
 from .use import charts
 from .words import environment_rows, isolation_view, plain_word
@@ -67,7 +68,7 @@ def job(request: HttpRequest, job_id: UUID) -> HttpResponse:
         "files": artefacts(actor=actor, job_id=job_id),
         "usage": usage_lines(view.held, view.charged),
         "command": shlex.join(view.request.argv),
-        "variables": " ".join(f"{name}={shlex.quote(value)}" for name, value in view.request.env.items()),
+        "variables": _values(view),
         "devices": [(plain_word(name), count) for name, count in view.request.devices.items()],
         "environment": environment_rows(view.environment),
         "isolation": isolation_view(view.environment),
@@ -153,6 +154,12 @@ def job_file(request: HttpRequest, job_id: UUID, role: str, name: str) -> HttpRe
     found = artefact(actor=accounts.actor_of(request), job_id=job_id, role=role, name=name)
     answer: FileResponse = download(found)
     return answer
+
+
+def _values(view: JobView) -> str:
+    """The values of its sweep that a job has; its other variables may hold what only its program should read."""
+    names = parameters_of(view.sweep_id) if view.sweep_id else ()
+    return " ".join(f"{name}={shlex.quote(view.request.env[name])}" for name in names)
 
 
 def _state_context(actor: accounts.Actor, view: JobView) -> dict[str, object]:
