@@ -126,7 +126,7 @@ def bare(home: Path, folder: Path) -> float:
     started = time.perf_counter()
     printed = subprocess.run([folder / "squeue"], capture_output=True, text=True, check=True).stdout
     for line in printed.splitlines():
-        name = line.split("|")[3].removeprefix("bg-")
+        name = line.split("|")[4].removeprefix("bg-")
         json.loads((home / "engine" / "moa" / "jobs" / name / "start.json").read_text())
     return time.perf_counter() - started
 
