@@ -95,10 +95,10 @@ def pretend(home: Path, jobs: int) -> Path:
         actor=actor.system("bench"), code="moa", title="moa", engine="slurm", config=config, device_units={},
         enabled=True,
     )  # fmt: skip
-    for _batch in range(0, jobs, BATCH):
+    for done in range(0, jobs, BATCH):
         some = [
             compute.NewJob(new_id(), "b", compute.JobRequest(("true",), limits=Limits(1, 256, 60, 16, 16)))
-            for _number in range(BATCH)
+            for _number in range(min(BATCH, jobs - done))
         ]
         compute.submit_jobs(actor=actor, project_id=project, jobs=some)
     queue = []

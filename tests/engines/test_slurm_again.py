@@ -87,6 +87,32 @@ def test_after_some_tries_it_is_believed(engine, handle, folder):
     assert engine.usage([handle]) == []
 
 
+def test_while_slurm_takes_nothing_the_others_are_seen_and_no_try_is_spent(engine, handle, folder):
+    other = engine.submit(JobSpec(new_id(), "other", ("true",), {}, {}, (), Limits(1, 64, 60, 16, 16), {}))
+    working = (folder / "sbatch").read_text()
+    (folder / "sbatch").write_text(
+        "#!/bin/sh\necho 'sbatch: error: Unable to contact slurm controller' >&2; exit 1\n"
+    )
+    tell(folder, handle, (1, "CANCELLED", "n1"))
+    for _look in range(2 * module.TRIES_MAX):
+        with (folder / "queue").open("a") as queue:
+            queue.write(f"2|2|RUNNING|n1|{name_of(other.job_id)}\n")
+        assert [each.phase for each in engine.poll([handle, other])] == [Phase.PENDING, Phase.PENDING]
+    (folder / "sbatch").write_text(working)
+    seen(engine, handle)
+    assert asked(folder) == 3
+    tell(folder, handle, (1, "CANCELLED", "n1"), (3, "CANCELLED", ""))
+    end = seen(engine, handle)
+    assert (end.ending, end.environment) == (Ending.CANCELLED, {"scheduler_numbers": "1,3"})
+
+
+def test_one_that_is_in_the_queue_again_already_is_only_written_down(engine, handle, folder):
+    tell(folder, handle, (1, "CANCELLED", "n1"), (7, "PENDING", ""))
+    assert seen(engine, handle).phase is Phase.PENDING
+    assert asked(folder) == 1
+    assert engine._job(handle.job_id).read("slurm") == {"number": 7}
+
+
 def test_what_an_administrator_took_out_of_the_queue_stays_out(engine, handle, folder):
     tell(folder, handle, (1, "CANCELLED", ""))
     assert seen(engine, handle).ending is Ending.CANCELLED

@@ -62,10 +62,10 @@ def test_killed_followers_and_daemons_lose_no_job_run_none_twice_and_charge_none
     assert {runs_of(ran, key) for key in done} == {1}
     odd = {key: {**job, "runs": runs_of(ran, key)} for key, job in found.items() if key not in done}
     for job in odd.values():  # what a controller did with a job that it forgot, said by name
-        assert job["ending"] in ("not_started", "engine_lost", "cancelled"), odd
+        assert job["ending"] in ("not_started", "engine_lost"), odd
         assert job["runs"] <= 1, odd
         assert job["runs"] or job["charged"] == 0, odd
-    assert len(odd) <= JOBS // 4, odd
+    assert len(odd) <= JOBS // 10, odd
     record_property(
         "result",
         f"{ROUNDS} kills of daemons, {2 * ROUNDS} of followers, {JOBS} jobs: 0 lost, 0 twice,"

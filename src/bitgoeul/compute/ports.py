@@ -34,6 +34,8 @@ READ_LIMIT = 1024 * 1024
 SAMPLES_MAX = 120
 # Where a usage record's environment names the job's number in the accounting of the cluster's own scheduler.
 SCHEDULER_NUMBER = "scheduler_number"
+# Where an observed end names all numbers that the job ever had there, apart by commas, if it had several.
+SCHEDULER_NUMBERS = "scheduler_numbers"
 ACCOUNT_PREFIX = "bg-"
 
 
@@ -213,7 +215,10 @@ class Handle:
 
 @dataclass(frozen=True)
 class Observation:
-    """What an engine says of one job now; ``ending`` and ``reason`` are set exactly when it has ENDED."""
+    """What an engine says of one job now; ``ending`` and ``reason`` are set exactly when it has ENDED.
+
+    ``environment`` is what it knows of an ended job beside its usage record, of one that never ran too.
+    """
 
     job_id: UUID
     phase: Phase
@@ -222,6 +227,7 @@ class Observation:
     ending: Ending | None = None
     exit_code: int | None = None
     reason: Text | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Sample(NamedTuple):

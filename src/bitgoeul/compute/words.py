@@ -29,6 +29,9 @@ NODE_TONES = {
 PLAIN_WORDS = {
     "engine": N_("Engine"),
     "metering": N_("Measured by"),
+    "node": N_("Node"),
+    "scheduler_number": N_("Number at the scheduler"),
+    "scheduler_numbers": N_("All its numbers at the scheduler"),
     "kernel": N_("Kernel"),
     "machine": N_("Architecture"),
     "processor": N_("Processor model"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from click.testing import CliRunner
+from django.db import OperationalError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -18,6 +20,7 @@ from bitgoeul.compute import facade as compute
 from bitgoeul.compute.metering import FIELDS, SITE_ZONE, Borders, LeftOut, Tally, policy
 from bitgoeul.compute.models import DayUse, MeteredRecord
 from bitgoeul.compute.ports import account_name
+from bitgoeul.compute.services.charging import Bookings
 from bitgoeul.compute.services.metering import record_of
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.errors import BadInput, Conflict
@@ -251,6 +254,43 @@ def test_a_comment_with_the_id_of_an_old_job_frees_no_other(ours, submit, balanc
     done = take(ours(JobID="7", Comment=comment), ours(JobID="8", Comment=comment))
     assert done.left_out == {LeftOut.OWN_JOB: 1}
     assert balance(cores).used == 2 * HOUR
+
+
+@pytest.mark.parametrize("told", [{"scheduler_number": "8"}, {}], ids=["it ran as 8", "it never ran"])
+def test_none_of_a_jobs_numbers_is_charged_again(ours, submit, balance, cores, told):
+    from bitgoeul.compute.models import Job
+
+    job = submit()
+    Job.objects.filter(pk=job.id).update(state="SUCCEEDED", environment={**told, "scheduler_numbers": "7,8"})
+    comment = f"bitgoeul:{job.id}"
+    done = take(*[ours(JobID=number, Comment=comment) for number in ("7", "8", "78")])
+    assert done.left_out == {LeftOut.OWN_JOB: 2}
+    assert balance(cores).used == 2 * HOUR
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="SQLite lets one transaction write at a time anyway")
+def test_a_use_that_is_booked_while_its_month_is_closed_waits_for_that():
+    ended_at = now().astimezone(SEOUL).replace(day=1, hour=12) - timedelta(days=3)
+    told = []
+
+    def book():
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '300ms'")
+                Bookings().when(now())
+                told.append("this month cannot be closed")
+                Bookings().when(ended_at)
+        except OperationalError:
+            told.append("waits")
+        finally:
+            connection.close()
+
+    compute.close_month(actor=SYSTEM, month=f"{ended_at:%Y-%m}")
+    other = threading.Thread(target=book)
+    other.start()
+    other.join(30)
+    assert told == ["this month cannot be closed", "waits"]
+    assert Bookings().when(ended_at)[1]["late_for"] == f"{ended_at:%Y-%m}"
 
 
 def test_a_job_of_a_sweep_is_known_by_its_place_and_its_number(ours, project, owner, balance, cores):

@@ -14,7 +14,7 @@ from bitgoeul.compute.metering import Booked, Cause, Comparison, PortalJob, salv
 from bitgoeul.compute.metering.reconciling import held, part, supervised
 from bitgoeul.compute.models import Cluster, DayUse, Job, MeteredRecord, Reconciliation
 from bitgoeul.compute.ports import RolledUp, account_name
-from bitgoeul.compute.services.charging import moment, when_booked
+from bitgoeul.compute.services.charging import moment, Bookings
 from bitgoeul.compute.services.metering import ingest
 from bitgoeul.engines.local.engine import LocalEngine
 from bitgoeul.kernel.clock import now
@@ -393,7 +393,7 @@ def ended(project, cores):
             charged={"core_ms": 7_196_000}, measured={"wall_ms": 3_598_000, "cores": 2},
             environment={"scheduler_number": "7"},
         )  # fmt: skip
-        booked, late = when_booked(moment(start + 3599))
+        booked, late = Bookings().when(moment(start + 3599))
         line_ = resources.UseLine(
             cores.id, charge.get("amount", 7_196_000), f"moa:{job}:x:0:0", moment(start + 1), booked, detail=late
         )

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from bitgoeul.audit import facade as audit
 from bitgoeul.kernel.clock import now, rfc3339
 from bitgoeul.resources import facade as resources
 
@@ -16,6 +17,8 @@ from .. import metering
 from ..metering import Borders, LeftOut, Record
 from ..models import ClosedMonth
 
+# The turn of who closes a month or books into one that is over.
+CLOSING = "compute.close_month"
 SITE = metering.zone(metering.SITE_ZONE, "zone")
 DAYS, MONTHS = Borders(SITE, "day"), Borders(SITE, "month")
 
@@ -197,19 +200,27 @@ class Reading:
         )
 
 
-def when_booked(ended_at: datetime) -> tuple[datetime, dict[str, object]]:
-    """When a use that ended then is booked, and what its entry keeps of the truth.
+class Bookings:
+    """When uses are booked, within one transaction: no month is closed under it."""
 
-    At its end; when its month is closed, on the first day of the next open one, as late news of the accounting.
-    """
-    seconds = int(ended_at.timestamp())
-    month = MONTHS.at(seconds)
-    if month.end > now().timestamp():  # nobody can have closed it
-        return ended_at, {}
-    booked = Books.of((), Known()).open_month(month.name)
-    if booked == month.name:
-        return ended_at, {}
-    return moment(MONTHS.start_of(booked)), {"late_for": month.name, "ended_at": rfc3339(ended_at)}
+    def __init__(self) -> None:
+        self._books: Books | None = None
+
+    def when(self, ended_at: datetime) -> tuple[datetime, dict[str, object]]:
+        """When a use that ended then is booked, and what its entry keeps of the truth.
+
+        At its end; when its month is closed, on the first day of the next open one, as late news of accounting.
+        """
+        month = MONTHS.at(int(ended_at.timestamp()))
+        if month.end > now().timestamp():  # nobody can have closed it
+            return ended_at, {}
+        if self._books is None:
+            audit.take_turn(CLOSING)
+            self._books = Books.of((), Known())
+        booked = self._books.open_month(month.name)
+        if booked == month.name:
+            return ended_at, {}
+        return moment(MONTHS.start_of(booked)), {"late_for": month.name, "ended_at": rfc3339(ended_at)}
 
 
 def totals(charges: Iterable[Charge]) -> dict[str, int]:

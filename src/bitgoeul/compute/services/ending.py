@@ -18,7 +18,7 @@ from .. import rules
 from ..events import JOB_FINISHED
 from ..models import Job, JobArtefact, JobHold, JobSamples
 from ..ports import Observation, UsageRecord
-from .charging import when_booked
+from .charging import Bookings
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def end_used(row: Job, seen: Observation, record: UsageRecord | None, kept: Sequ
         "ending": str(seen.ending),
         "charged": charged,
         "measured": _measured(record),
-        "environment": dict(record.environment) if record else {},
+        "environment": {**seen.environment, **(record.environment if record else {})},
         "ended_at": seen.ended_at,
     }
     assert seen.ending is not None
@@ -136,7 +136,7 @@ def _settle(row: Job, record: UsageRecord, holds: Sequence[JobHold], actor: str)
     """Charge what the engine allocated, keyed by the use's identity: the same record again changes nothing."""
     amounts = rules.used(record, row.cluster.device_units)
     portions = [rules.Portion(each.allocation_id, each.unit, each.amount) for each in holds]
-    booked_at, late = when_booked(record.ended_at)
+    booked_at, late = Bookings().when(record.ended_at)
     identity = f"{row.cluster_id}:{row.pk}:{rfc3339(record.submitted_at)}:{record.restart}"
     resources.settle_use(
         lines=[

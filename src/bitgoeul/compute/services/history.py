@@ -26,6 +26,7 @@ from bitgoeul.resources import facade as resources
 from ..models import Cluster, Job, JobHold
 from ..states import UNFINISHED, JobState
 from ..types import JobRequest
+from .charging import Bookings
 
 JOBS_MAX = 5_000
 CHUNK = 500
@@ -101,7 +102,7 @@ def import_jobs(
     """Take over jobs with their use or their holds, all or nothing; ids that are there stay. Returns how many.
 
     ``label`` says on each job's page where it comes from. The use is charged to the ledger like any other:
-    recorded now, effective when the job ended. At most JOBS_MAX at once.
+    recorded now, effective when the job ended, or in the next open month. At most JOBS_MAX at once.
     """
     if not actor.is_system:
         raise BadInput(N_("Jobs are taken over by the platform itself."))
@@ -114,7 +115,8 @@ def import_jobs(
     if not fresh:
         return 0
     audit.insert_rows(Job, COLUMNS, [_row(job, cluster, label) for job in fresh])
-    uses = [line for job in fresh for line in _use_lines(job, cluster)]
+    bookings = Bookings()
+    uses = [line for job in fresh for line in _use_lines(job, cluster, bookings)]
     resources.settle_use(lines=uses, actor=actor.id)
     _hold(fresh, holds_until, actor)
     audit.record(
@@ -166,9 +168,10 @@ def _row(job: PastJob, cluster: str, label: str) -> tuple[str | int | None, ...]
     )
 
 
-def _use_lines(job: PastJob, cluster: str) -> list[resources.UseLine]:
+def _use_lines(job: PastJob, cluster: str, bookings: Bookings) -> list[resources.UseLine]:
     if job.started_at is None or job.ended_at is None:
         return []
+    booked_at, late = bookings.when(job.ended_at)
     identity = f"{cluster}:{job.id}:{rfc3339(job.submitted_at)}:0"
     return [
         resources.UseLine(
@@ -176,8 +179,8 @@ def _use_lines(job: PastJob, cluster: str) -> list[resources.UseLine]:
             amount=amount,
             source_key=f"{identity}:{number}",
             started_at=job.started_at,
-            ended_at=job.ended_at,
-            detail={"job": str(job.id), "name": job.name, **job.measured},
+            ended_at=booked_at,
+            detail={"job": str(job.id), "name": job.name, **job.measured, **late},
         )
         for number, (allocation_id, _unit, amount) in enumerate(job.uses)
     ]

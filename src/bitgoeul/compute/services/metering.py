@@ -30,9 +30,9 @@ from bitgoeul.resources import facade as resources
 from .. import metering
 from ..metering import LeftOut, Record, RecordState, Tres
 from ..models import ClosedMonth, Job, MeteredCluster, MeteredRecord
-from ..ports import SCHEDULER_NUMBER
+from ..ports import SCHEDULER_NUMBER, SCHEDULER_NUMBERS
 from ..states import UNFINISHED
-from .charging import DAYS, MONTHS, Books, Charge, Known, Reading, totals
+from .charging import CLOSING, DAYS, MONTHS, Books, Charge, Known, Reading, totals
 
 BATCH = 1_000
 CHUNK = 500
@@ -129,7 +129,7 @@ def own_jobs(records: Sequence[Record], projects: Mapping[str, UUID]) -> dict[st
         if each.identity in named
         and (job := jobs.get(named[each.identity])) is not None
         and job.project_id == projects.get(metering.project_number(each.account))
-        and (job.state in UNFINISHED or job.environment.get(SCHEDULER_NUMBER) == each.raw_id)
+        and (job.state in UNFINISHED or each.raw_id in _numbers(job))
     }
 
 
@@ -138,6 +138,12 @@ OF_A_JOB = (
     *("project_id", "state", "environment", "sweep_id", "sweep_index"),
     *("started_at", "ended_at", "charged", "measured"),
 )
+
+
+def _numbers(job: Job) -> set[str]:
+    """The numbers that a job ever had at its scheduler: it may have been put in the queue several times."""
+    told = job.environment
+    return {told.get(SCHEDULER_NUMBER, ""), *told.get(SCHEDULER_NUMBERS, "").split(",")} - {""}
 
 
 def _named_jobs(names: set[str]) -> dict[str, Job]:
@@ -395,6 +401,7 @@ def close_month(*, actor: accounts.Actor, month: str) -> None:
         raise BadInput(N_("Write a month as 2026-10."), field="month") from None
     if len(month) != len("2026-10") or end > now().timestamp():
         raise BadInput(N_("Only a month that is over can be closed."), field="month")
+    audit.take_turn(CLOSING)  # a portal job that ends meanwhile is booked before it or after it
     # Every cluster: a batch that is being taken in ends first, and the next one sees the month closed.
     list(MeteredCluster.objects.select_for_update().order_by("pk"))
     if ClosedMonth.objects.filter(pk=month).exists():

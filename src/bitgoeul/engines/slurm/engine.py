@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from bitgoeul.compute.ports import (
+    SCHEDULER_NUMBERS,
     AccountWish,
     Capacity,
     Drift,
@@ -55,7 +56,7 @@ ACCOUNTING_SECONDS = 5.0
 # A controller that has just come back may need that long to list what it kept.
 MISSING_SECONDS = 10.0
 NODES_SECONDS = 60.0
-# How often Slurm may end a job before it began until we believe that it will not.
+# How many numbers of a job may end before it began until we believe that it will not.
 TRIES_MAX = 3
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class SlurmEngine(JobStore):
     """Implements Engine and every ability of ``bitgoeul.compute.ports``.
 
     Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it, and
-    ``again.json`` once it was put in the queue again.
+    ``again.json`` the former ones once it was put in the queue again.
     """
 
     def __init__(self, home: Path, config: SlurmConfig) -> None:
@@ -282,8 +283,8 @@ class SlurmEngine(JobStore):
         listing = self._look(fresh_for=numbers)
         missing = [job for job in numbers if listing.of(job, numbers[job]) is None and not job.has("exit")]
         elsewhere = self._in_accounting([(numbers[job], job) for job in missing if not _breathes(job)])
-        seen = [self._observe(job, listing, numbers.get(job), elsewhere) for job in jobs]
-        return [each for each in seen if each is not None]
+        seen = [(job, self._observe(job, listing, numbers.get(job), elsewhere)) for job in jobs]
+        return [_with_numbers(job, each) for job, each in seen if each is not None]
 
     def cancel(self, handles: Sequence[Handle]) -> None:
         """See the port."""
@@ -423,11 +424,11 @@ class SlurmEngine(JobStore):
         if known is None:
             return self._unlisted(job, proven=job in elsewhere)
         if known.stand is Stand.ENDED:
-            return self._ended(job, known)
+            return self._ended(job, known, listing)
         self._over_since.pop(str(job.job_id), None)
         return job.observe()
 
-    def _ended(self, job: JobDir, known: Listed) -> Observation:
+    def _ended(self, job: JobDir, known: Listed, listing: Listing) -> Observation:
         """Slurm says that it is over, the wrapper not how: give its record a moment, then write one.
 
         A job that was given a node and never began there, as when the node still has one of that number, goes
@@ -439,26 +440,34 @@ class SlurmEngine(JobStore):
         lock = try_lock(job.lock) if time.monotonic() - since >= patience else None
         if lock is None:
             return job.observe()
-        again = False
         try:
-            if not job.has("exit"):
-                again = known.placed and not job.has("start") and not job.has("cancel") and _tries(job) < TRIES_MAX
-                if not again:
-                    job.write("exit", _exit_record(job, known))
+            again = known.placed and not any(job.has(name) for name in ("exit", "start", "cancel"))
+            again = again and len(_former(job)) < TRIES_MAX
+            if not again and not job.has("exit"):
+                job.write("exit", _exit_record(job, known))
         finally:
             os.close(lock)
-        self._over_since.pop(str(job.job_id), None)
         if again:
             log.warning("job %s: Slurm ended it (%s) before it began", job.job_id, known.state)
-            self._hand_over_again(job)
+            self._hand_over_again(job, known.number, listing)
+        self._over_since.pop(str(job.job_id), None)
         return job.observe()
 
-    def _hand_over_again(self, job: JobDir) -> None:
-        """Put a job in the queue again that began nowhere; its lock was just held, so nothing of it runs."""
-        job.write("again", {"times": _tries(job) + 1})
+    def _hand_over_again(self, job: JobDir, number: int, listing: Listing) -> None:
+        """Put a job in the queue again that began nowhere; its lock was just held, so nothing of it runs.
+
+        Where Slurm cannot be asked it is tried at the next look; the number counts once however often that is.
+        """
+        job.write("again", {"numbers": sorted({*_former(job), number})})
         (job.path / "launch.json").unlink(missing_ok=True)
+        living = [each for each in listing.all_of(job) if each.stand is not Stand.ENDED]
+        if living:  # whoever put it in again died before it could write the number down
+            job.write("slurm", {"number": living[0].number})
+            return
         try:
             self._hand_over_alone(job)
+        except EngineUnavailable as error:  # the other jobs can be seen
+            log.warning("job %s cannot be handed over again now: %s", job.job_id, error)
         except EngineRefused as error:  # as when the grant has ended meanwhile
             job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
 
@@ -489,7 +498,7 @@ class SlurmEngine(JobStore):
         self._over_since.pop(str(job.job_id), None)
         if not job.has("exit"):
             log.warning("job %s: Slurm lost it before it started", job.job_id)
-            self._hand_over_again(job)  # the queue was just seen to be without it
+            self._hand_over_again(job, _number(job) or 0, Listing(0.0))  # the queue was just seen to be without it
         return job.observe()
 
     def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed) -> None:
@@ -510,9 +519,19 @@ def _number(job: JobDir) -> int | None:
     return int(record["number"]) if record else None
 
 
-def _tries(job: JobDir) -> int:
-    """How often a job was put in the queue again."""
-    return int((job.read("again") or {}).get("times", 0))
+def _former(job: JobDir) -> set[int]:
+    """The numbers under which a job was in the queue and began nowhere."""
+    return set((job.read("again") or {}).get("numbers", ()))
+
+
+def _with_numbers(job: JobDir, seen: Observation) -> Observation:
+    """An end with every number of the job, so that the accounting charges none of them to anybody again."""
+    if seen.phase is not Phase.ENDED:
+        return seen
+    numbers = _former(job) | {number for number in [_number(job)] if number}
+    if not numbers or (job.has("start") and len(numbers) == 1):  # the usage record names the one
+        return seen
+    return replace(seen, environment={SCHEDULER_NUMBERS: ",".join(map(str, sorted(numbers)))})
 
 
 def _launched(job: JobDir) -> Record | None:
