@@ -14,7 +14,7 @@ from bitgoeul.compute.metering import Booked, Cause, Comparison, PortalJob, salv
 from bitgoeul.compute.metering.reconciling import held, part, supervised
 from bitgoeul.compute.models import Cluster, DayUse, Job, MeteredRecord, Reconciliation
 from bitgoeul.compute.ports import RolledUp, account_name
-from bitgoeul.compute.services.charging import moment, Bookings
+from bitgoeul.compute.services.charging import Bookings, moment
 from bitgoeul.compute.services.metering import ingest
 from bitgoeul.engines.local.engine import LocalEngine
 from bitgoeul.kernel.clock import now
