@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from .logs import Detail, Summary
 
 PERCENTILES = ("50.00", "90.00", "95.00", "97.00", "99.00", "99.90")
+EXTREMES = ("Min", "Max", "Mean")
+AS_ASKED = (
+    "accuracy_log_rng_seed", "accuracy_log_probability", "accuracy_log_sampling_target", "print_timestamps",
+    "performance_issue_unique", "performance_issue_same",
+)  # fmt: skip
 # What the summary calls it, and the detail log.
 NUMBERS = {
     "Samples per second": "result_samples_per_second",
@@ -37,6 +42,23 @@ NUMBERS = {
     "performance_issue_same_index": "effective_performance_issue_same_index",
     "performance_sample_count": "effective_performance_sample_count",
     **{f"{each} percentile latency (ns)": f"result_{each}_percentile_latency_ns" for each in PERCENTILES},
+    "Tokens per second (inferred)": "result_inferred_tokens_per_second",
+    "Completed tokens per second (inferred)": "result_inferred_completed_tokens_per_second",
+    **{f"{each} First Token latency (ns)": f"result_first_token_{each.lower()}_latency_ns" for each in EXTREMES},
+    **{
+        f"{each} percentile first token latency (ns)": f"result_first_token_{each}_percentile_latency_ns"
+        for each in PERCENTILES
+    },
+    **{f"{each} Time to Output Token (ns)": f"result_time_to_output_token_{each.lower()}" for each in EXTREMES},
+    **{
+        f"{each} percentile time to output token (ns)": f"result_time_per_output_token_{each}_percentile_ns"
+        for each in PERCENTILES
+    },
+    "ttft_latency (ns)": "requested_server_ttft_latency",
+    "tpot_latency (ns)": "requested_server_tpot_latency",
+    **{each: f"effective_{each}" for each in AS_ASKED},
+    "90th percentile latency (ns)": "result_90.00_percentile_latency_ns",
+    "99th percentile latency (ns)": "result_99.00_percentile_latency_ns",
 }  # fmt: skip
 WORDS = {
     "Scenario": "effective_scenario",
@@ -60,16 +82,18 @@ OF_QUERIES = {
     **{
         f"{each} percentile latency (ns)": f"result_{each}_percentile_per_query_latency_ns" for each in PERCENTILES
     },
+    "99th percentile latency (ns)": "result_99.00_percentile_per_query_latency_ns",
 }
 # A rate counts until the last sample came back, its summary until the clock was read.
 DERIVED = 2e-3
+# The schedule is made before the run and both its numbers are logged: only the six digits of the rate differ.
+SCHEDULED = 1e-4
 
 
 def differences(summary: Summary, detail: Detail) -> Iterator[str]:
     """The labels of the summary that say something else than the detail log."""
     said, logged = summary.fields, detail.values
-    numbers = NUMBERS | (OF_QUERIES if logged.get("effective_scenario") == "MultiStream" else {})
-    for label, key in numbers.items():
+    for label, key in _numbers(detail).items():
         if label in said and key in logged and not _same(said[label], logged[key]):
             yield label
     for label, key in WORDS.items():
@@ -78,17 +102,31 @@ def differences(summary: Summary, detail: Detail) -> Iterator[str]:
     for label, key in YES.items():
         if label in said and key in logged and (said[label].lower() == "yes") != bool(logged[key]):
             yield label
-    for name in ("90", "99"):  # the headline of a stream repeats a percentile that stands below it
-        top, below = said.get(f"{name}th percentile latency (ns)"), said.get(f"{name}.00 percentile latency (ns)")
-        if top is not None and below is not None and top != below:
-            yield f"{name}th percentile latency (ns)"
+    yield from summary.twice & {*NUMBERS, *WORDS, *YES}
     if summary.errors != detail.errors:
         yield "errors"
 
 
+def not_logged(headlines: Iterable[str], detail: Detail) -> Iterator[str]:
+    """What a result rests on and its detail log does not have: headline, scenario, mode and validity."""
+    numbers = _numbers(detail)
+    words = ("effective_scenario", "effective_test_mode", "result_validity")
+    yield from (key for key in (*(numbers[label] for label in headlines), *words) if key not in detail.values)
+
+
+def _numbers(detail: Detail) -> Mapping[str, str]:
+    of_queries = detail.values.get("effective_scenario") == "MultiStream"
+    return NUMBERS | OF_QUERIES if of_queries else NUMBERS
+
+
 def _same(printed: str, logged: object) -> bool:
-    """Whole numbers as they are, for a seed has more digits than a float; a rate to its last printed digit."""
-    if isinstance(logged, bool) or not isinstance(logged, int | float):
+    """Whole numbers as they are, for a seed has more digits than a float; a rate to its last printed digit.
+
+    A switch is printed as 0 or 1.
+    """
+    if isinstance(logged, bool):
+        return printed == str(int(logged))
+    if not isinstance(logged, int | float):
         return False
     try:
         if isinstance(logged, int) and printed.isdecimal():
@@ -116,12 +154,26 @@ def inconsistencies(detail: Detail) -> Iterator[str]:
     derived = [count * 1e9 / high for count in _issued(detail)] if high else []
     if rate is not None and not any(math.isclose(rate, each, rel_tol=DERIVED) for each in derived):
         yield "samples per second"
+    if _schedule_differs(detail):
+        yield "scheduled samples per second"
     if overhead_free is not None and mean and not math.isclose(overhead_free, 1e9 / mean, rel_tol=DERIVED):
         yield "queries per second"
     if detail.values.get("result_validity") == "VALID" and not all(
         detail.values.get(key, True) for key in YES.values()
     ):
         yield "validity"
+
+
+def _schedule_differs(detail: Detail) -> bool:
+    """Of Server: whether its rate is another than the samples of its schedule over how long that is."""
+    rate = detail.number("result_scheduled_samples_per_sec")
+    if rate is None:
+        return False
+    names = ("generated_query_count", "generated_samples_per_query", "generated_query_duration")
+    queries, each, duration = map(detail.number, names)
+    if not queries or not each or not duration:
+        return True
+    return not math.isclose(rate, queries * each * 1e9 / duration, rel_tol=SCHEDULED)
 
 
 def _issued(detail: Detail) -> list[float]:
@@ -132,5 +184,5 @@ def _issued(detail: Detail) -> list[float]:
     queries, each = detail.number("generated_query_count"), detail.number("generated_samples_per_query")
     if queries is None or each is None:
         return []
-    whole = detail.number("effective_performance_sample_count") or 1
+    whole = max(1.0, detail.number("effective_performance_sample_count") or 1)
     return [queries * each, math.ceil(queries * each / whole) * whole]

@@ -9,7 +9,10 @@ class Flag(StrEnum):
     """One remark; the reference page of the command lists them with their meaning."""
 
     DISAGREES = "disagrees_with_log"
-    """The summary says another number or word than the detail log of the same run (로그와 불일치)."""
+    """The summary says another number or word than the detail log of the same run, or two for the same
+    (로그와 불일치)."""
+    NOT_IN_LOG = "not_in_log"
+    """The detail log does not have the headline, or not what scenario, mode or validity the run had."""
     DOES_NOT_ADD_UP = "does_not_add_up"
     """The detail log's own numbers do not fit each other, as throughput × time against samples."""
     INVALID = "invalid"
@@ -45,5 +48,7 @@ class Flag(StrEnum):
     """The summary has no headline that could be read."""
     NO_SYSTEM = "no_system_description"
     """The description of the system is missing or cannot be read; accelerators are unknown."""
+    ACCURACY = "accuracy_does_not_add_up"
+    """The stated accuracy is no share of a hundred, not what its own counts give, or names no accuracy log."""
     NO_ACCURACY = "no_accuracy"
     """No accuracy is stated beside the result."""

@@ -3,37 +3,59 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 PREFIX = ":::MLLOG "
-FOUND = re.compile(r"(\d+|No) (error|warning)s? encountered", re.IGNORECASE)
+FOUND = re.compile(r"([0-9]{1,18}|No) (error|warning)s? encountered", re.IGNORECASE)
 # 90th and 90.0th percentile latency are the headline of one and the same thing, rounds apart.
 HEADLINE_PERCENTILE = re.compile(r"(\d+)(?:\.0+)?th percentile latency \(ns\)")
+PRINTED = re.compile(r"-?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
+# The largest number in a log is a seed of 64 bits; what is beyond it is no measurement, and overflows.
+NUMBER_MAX, DIGITS_MAX = 2**64, 40
+Value = str | int | float | bool
+
+
+def known(value: object) -> Value | None:
+    """A value of a log as it is; None for what no log has: not finite, beyond NUMBER_MAX, or no single value."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, int | float) and abs(value) > NUMBER_MAX:
+        return None
+    return value if isinstance(value, Value) else None
+
+
+def number_of(text: str) -> float | None:
+    """A printed number; None for what is none that a log has."""
+    if len(text) > DIGITS_MAX or not PRINTED.fullmatch(text):
+        return None
+    found = known(float(text))
+    return found if isinstance(found, float) else None
 
 
 @dataclass(frozen=True)
 class Summary:
-    """``fields`` by their label as printed, ``errors`` as counted there."""
+    """``fields`` by their label as printed, ``errors`` as counted there; ``twice`` are labels of two values."""
 
     fields: Mapping[str, str]
     errors: int
+    twice: frozenset[str] = frozenset()
 
     def number(self, label: str) -> float | None:
         """A field as a number; None where it is none or not there."""
-        try:
-            return float(self.fields[label])
-        except (KeyError, ValueError):
-            return None
+        return number_of(self.fields.get(label, ""))
 
 
 @dataclass
 class Detail:
-    """Values by key; of a key that is logged several times the last. ``errors`` are the lines marked as such."""
+    """Single values by key; of a key that is logged several times the last, if that is a ``known`` one.
 
-    values: dict[str, Any] = field(default_factory=dict)
+    ``errors`` are the lines marked as such.
+    """
+
+    values: dict[str, Value] = field(default_factory=dict)
     errors: int = 0
     lines: int = 0
 
@@ -46,14 +68,16 @@ class Detail:
 def read_summary(text: str) -> Summary:
     """Every ``label : value`` of the file; of two the first, for the headline stands above what repeats it."""
     fields: dict[str, str] = {}
-    errors = 0
+    errors, twice = 0, set()
     for line in text.splitlines():
         if found := FOUND.search(line):
             errors += int(found[1]) if found[2].lower() == "error" and found[1].isdecimal() else 0
         label, colon, value = line.rpartition(":")
         if colon and label.strip():
-            fields.setdefault(_label(label.strip().removeprefix("* ")), value.strip())
-    return Summary(fields, errors)
+            name, said = _label(label.strip().removeprefix("* ")), value.strip()
+            if fields.setdefault(name, said) != said:
+                twice.add(name)
+    return Summary(fields, errors, frozenset(twice))
 
 
 def _label(text: str) -> str:
@@ -69,10 +93,13 @@ def read_detail(lines: Iterable[str]) -> Detail:
             continue
         try:
             entry = json.loads(line[len(PREFIX) :])
-            key, value, marks = str(entry["key"]), entry["value"], entry.get("metadata") or {}
+            key, value, marks = str(entry["key"]), known(entry["value"]), entry.get("metadata") or {}
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         detail.lines += 1
-        detail.values[key] = value
+        if value is None:
+            detail.values.pop(key, None)
+        else:
+            detail.values[key] = value
         detail.errors += bool(isinstance(marks, dict) and marks.get("is_error"))
     return detail

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from .logs import Detail
+from .logs import Detail, number_of
 
 STAMP = "%m-%d-%Y %H:%M:%S.%f"
 LINES_MAX = 1_000_000
@@ -33,7 +33,8 @@ def read_power(lines: Iterable[str], detail: Detail, offset: timedelta = timedel
         return None
     readings = list(islice(_readings(lines), LINES_MAX))
     for shift in (timedelta(), offset, -offset):
-        within = [watts for at, watts in readings if begin <= at + shift <= end]
+        # A stamp of the year 9999 cannot be moved; what lies between two stamps can.
+        within = [watts for at, watts in readings if begin - at <= shift <= end - at]
         if within:
             return Power(math.fsum(within) / len(within), len(within))
     return None
@@ -46,11 +47,8 @@ def _readings(lines: Iterable[str]) -> Iterator[tuple[datetime, float]]:
         if len(cells) < 4 or cells[0] != "Time" or cells[2] != "Watts":
             continue
         at = _moment(cells[1])
-        try:
-            watts = float(cells[3])
-        except ValueError:
-            continue
-        if at is not None and math.isfinite(watts) and watts >= 0:
+        watts = number_of(cells[3].strip())
+        if at is not None and watts is not None and watts >= 0:
             yield at, watts
 
 

@@ -11,9 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .agreement import differences, inconsistencies
+from . import accuracy
+from .agreement import differences, inconsistencies, not_logged
 from .flags import Flag
-from .logs import Detail, Summary, read_detail, read_summary
+from .logs import Detail, Summary, known, read_detail, read_summary
 from .power import Power, read_power
 
 SUMMARY, DETAIL, METER = "mlperf_log_summary.txt", "mlperf_log_detail.txt", "spl.txt"
@@ -22,12 +23,7 @@ TEXT_BYTES_MAX = 4 * 2**20
 DETAIL_BYTES_MAX = 2**28
 ROUND = re.compile(r"v\d+\.\d+")
 RUN = re.compile(r"run_\d+")
-ACCURACIES = (
-    (re.compile(r"accuracy=(\d+(?:\.\d+)?)%"), "top1 {}%"),
-    (re.compile(r"mAP=(\d+(?:\.\d+)?)%"), "mAP {}%"),
-    (re.compile(r'"f1":\s*(\d+(?:\.\d+)?)'), "F1 {:.3f}"),
-    (re.compile(r"'rouge1':\s*(\d+(?:\.\d+)?)"), "rouge1 {}"),
-)  # fmt: skip
+ACCELERATORS_MAX = 10**9
 # By scenario of the log: the labels that may be the headline, the newest wording last, what it is, and its unit.
 HEADLINES = {
     "Offline": (("Samples per second",), "samples_per_second", "samples/s"),
@@ -86,17 +82,11 @@ class Result:
 # Remarks that somebody has to look at before the result is believed.
 FINDINGS = frozenset(
     {
-        *(
-            Flag.DISAGREES,
-            Flag.DOES_NOT_ADD_UP,
-            Flag.INVALID,
-            Flag.ERRORS,
-            Flag.WRONG_SCENARIO,
-            Flag.NOT_PERFORMANCE,
-        ),
-        *(Flag.NO_POWER, Flag.NO_LOG, Flag.UNREADABLE_LOG, Flag.UNREADABLE),
+        Flag.DISAGREES, Flag.NOT_IN_LOG, Flag.DOES_NOT_ADD_UP, Flag.ACCURACY, Flag.INVALID, Flag.ERRORS,
+        Flag.WRONG_SCENARIO, Flag.NOT_PERFORMANCE, Flag.NO_POWER, Flag.NO_LOG, Flag.UNREADABLE_LOG,
+        Flag.UNREADABLE,
     }
-)
+)  # fmt: skip
 
 
 class NoResults(ValueError):
@@ -106,8 +96,8 @@ class NoResults(ValueError):
 def read_tree(path: Path) -> Iterator[Result]:
     """Every performance run at or below ``path``, any level of a submission tree, in the order of the folders.
 
-    Links are not followed, rehearsals and compliance runs are no results. Raises NoResults, and OSError for a path
-    that cannot be read.
+    No link is followed, to a folder or to a file; rehearsals and compliance runs are no results. Raises NoResults,
+    and OSError for a path that cannot be read.
     """
     seen: set[str] = set()
     runs = 0
@@ -140,7 +130,7 @@ def _is_run(path: Path) -> bool:
         RUN.fullmatch(path.name) is not None
         and path.parent.name == "performance"
         and "compliance" not in where
-        and (path / SUMMARY).is_file()
+        and _is_plain(path / SUMMARY)
     )
 
 
@@ -159,7 +149,9 @@ class _Place:
 
 def _place(run: Path) -> _Place:
     """By the folders: …/vN.N/DIVISION/SUBMITTER/results/SYSTEM/BENCHMARK/SCENARIO/performance/run_1."""
-    names = [parent.name for parent in run.parents]  # performance, scenario, benchmark, system, results, …
+    names = [
+        _printable(parent.name) for parent in run.parents
+    ]  # performance, scenario, benchmark, system, results, …
     names += [""] * (8 - len(names))
     round_ = next((name for name in names if ROUND.fullmatch(name)), "")
     root = run.parents[5] if len(run.parents) > 5 else run
@@ -175,16 +167,17 @@ def _read(run: Path) -> tuple[Result, str]:
     labels, metric, unit = HEADLINES.get(logged, ((), "", ""))
     value = next((found for label in labels if (found := summary.number(label)) is not None), None)
     inferred_value = _inferred(place.scenario, logged, summary, detail)
-    system = _system(place)
-    accuracy = _accuracy(run.parents[1] / "accuracy" / "accuracy.txt")
+    system = _system(place.root / "systems" / f"{run.parents[3].name if len(run.parents) > 3 else ''}.json")
+    said_accuracy, remarks = _accuracy(run.parents[1] / "accuracy" / "accuracy.txt")
     flags += _judged(summary, detail, value)
+    if detail is not None and any(not_logged(labels, detail)):
+        flags.append(Flag.NOT_IN_LOG)
     flags += _of_place(place, logged, inferred_value, system)
-    if not accuracy:
-        flags.append(Flag.NO_ACCURACY)
+    flags += remarks
     power = _power(run, detail)
     if power is not None:
         flags.append(Flag.POWER)
-    elif (run / METER).is_file():
+    elif _is_plain(run / METER):
         flags.append(Flag.NO_POWER)
     errors = max(summary.errors, detail.errors if detail else 0)
     said = summary.fields.get("Result is", "")
@@ -192,7 +185,7 @@ def _read(run: Path) -> tuple[Result, str]:
     return Result(
         place.round, place.division, place.submitter, place.system, accelerators, place.benchmark, place.scenario,
         logged, logged != place.scenario and inferred_value is not None, said, metric, value, unit, inferred_value,
-        errors, accuracy, tuple(flags), power, str(run),
+        errors, said_accuracy, tuple(flags), power, str(run),
     ), log  # fmt: skip
 
 
@@ -203,7 +196,7 @@ def _text(path: Path, bytes_max: int) -> str:
 
 def _detail(path: Path) -> tuple[Detail | None, str, list[Flag]]:
     """A run's detail log with its digest, or the remark why there is none."""
-    if not path.is_file():
+    if not _is_plain(path):
         return None, "", [Flag.NO_LOG]
     if path.stat().st_size > DETAIL_BYTES_MAX:
         return None, "", [Flag.UNREADABLE_LOG]
@@ -267,7 +260,7 @@ def _inferred(scenario: str, logged: str, summary: Summary, detail: Detail | Non
         return None
     if scenario == "Offline":
         mean = summary.number("Mean latency (ns)")
-        return 1e9 / mean if mean else None
+        return _finite(1e9 / mean) if mean else None
     if scenario == "MultiStream":
         estimate = summary.number("Early stopping 99th percentile estimate")
         p99 = estimate or summary.number("99.00 percentile latency (ns)")
@@ -275,21 +268,24 @@ def _inferred(scenario: str, logged: str, summary: Summary, detail: Detail | Non
     return None
 
 
-def _system(place: _Place) -> Mapping[str, Any]:
-    path = place.root / "systems" / f"{place.system}.json"
+def _finite(number: float) -> float | None:
+    return number if known(number) is not None else None
+
+
+def _system(path: Path) -> Mapping[str, Any]:
     try:
-        data = json.loads(_text(path, TEXT_BYTES_MAX))
+        data = json.loads(_text(path, TEXT_BYTES_MAX)) if _is_plain(path) else {}
     except (OSError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 
 
 def _power(run: Path, detail: Detail | None) -> Power | None:
-    path = run / METER
-    if detail is None or not path.is_file():
+    path, host = run / METER, run.parent / "power" / "server.json"
+    if detail is None or not _is_plain(path):
         return None
     try:
-        seconds = json.loads(_text(run.parent / "power" / "server.json", TEXT_BYTES_MAX))["timezone"]
+        seconds = json.loads(_text(host, TEXT_BYTES_MAX))["timezone"] if _is_plain(host) else 0
         offset = timedelta(seconds=float(seconds))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         offset = timedelta()
@@ -299,17 +295,28 @@ def _power(run: Path, detail: Detail | None) -> Power | None:
 
 def _accelerators(system: Mapping[str, Any]) -> int | None:
     try:
-        return int(system["number_of_nodes"]) * int(system["accelerators_per_node"])
-    except (KeyError, ValueError, TypeError):
+        count = int(system["number_of_nodes"]) * int(system["accelerators_per_node"])
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
+    return count if 0 <= count <= ACCELERATORS_MAX else None
 
 
-def _accuracy(path: Path) -> str:
+def _accuracy(path: Path) -> tuple[str, list[Flag]]:
+    """What is stated in the file, and what is remarkable about it."""
     try:
-        text = _text(path, TEXT_BYTES_MAX)
+        text = _text(path, TEXT_BYTES_MAX) if _is_plain(path) else ""
     except OSError:
-        return ""
-    for pattern, form in ACCURACIES:
-        if found := pattern.search(text):
-            return form.format(float(found[1]) if ":.3f" in form else found[1])
-    return ""
+        text = ""
+    if not (said := accuracy.stated(text)):
+        return "", [Flag.NO_ACCURACY]
+    return said, [] if accuracy.adds_up(text) else [Flag.ACCURACY]
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether it is a file, neither it nor its folder reached by a link."""
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()
+
+
+def _printable(name: str) -> str:
+    """A folder's name; of one that is no UTF-8 what can be printed."""
+    return name.encode("utf-8", "replace").decode()

@@ -112,7 +112,8 @@ def export(digest: str, target: Path | None, url: str | None, as_json: bool) -> 
 def import_(path: Path, dry_run: bool, as_json: bool) -> None:
     """Read results that others published, from PATH, any level of an MLPerf Inference submission tree.
 
-    Every number is held against the detail log of its run. They stay third-party results, never measured here.
+    Every number that the detail log of its run also has is held against it. They stay third-party results,
+    never measured here.
     Exit 0 read, 1 a result needs a look (its flags say why), 2 unreadable. Needs neither server nor database.
     """
     from bitgoeul.published.mlperf import FINDINGS, NoResults, read_tree
