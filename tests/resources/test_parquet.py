@@ -148,6 +148,19 @@ def test_a_file_is_never_overwritten_and_a_failure_leaves_none(october, tmp_path
     assert sorted(each.name for each in tmp_path.iterdir()) == ["october.parquet"]
 
 
+def test_a_file_that_somebody_else_writes_meanwhile_stays_theirs(october, tmp_path, monkeypatch):
+    file, read = tmp_path / "x", resources.usage_to_export
+
+    def meanwhile(**period):
+        yield from read(**period)
+        file.write_text("theirs")
+
+    monkeypatch.setattr(resources, "usage_to_export", meanwhile)
+    done = CliRunner().invoke(cli, ["usage", "export", "--month", "2026-10", "--to", str(file)])
+    assert (done.exit_code, "never overwritten" in done.output, file.read_text()) == (2, True, "theirs")
+    assert [each.name for each in tmp_path.iterdir()] == ["x"]
+
+
 def test_without_the_library_it_says_what_to_install(tmp_path, monkeypatch):
     import sys
 

@@ -58,6 +58,7 @@ def test_the_rows_are_those_of_the_page_with_their_names_and_what_nobody_pays(
         ("since=2026-13", 422), ("by=colour", 422), ("kind=x", 422), ("unit=parsec", 400), ("page=0", 422),
         ("since=2025-01&until=2026-01", 400), ("since=2026-03&until=2026-02", 400),
         ("since=2025-02&until=2026-01", 200), ("programme=%00", 200), ("page=99999", 200),
+        ("since=20٢٦-11", 422), ("until=2026-١١", 422),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_refused_with_its_field(allocation, staff, sign_in, asked, status):
@@ -82,7 +83,10 @@ def test_an_allocations_burn_down_and_forecast_are_its_projects_to_see(
     (one,) = resources.outlooks(resources.allocations(project_ids=[project.id])[project.id]).values()
     assert (told["forecast"], told["left_at_end"]) == (str(one.forecast.ahead), str(one.forecast.left_at_end))
     assert (told["recent"], told["used_days"], told["idle"]) == (str(2_000 * HOUR), 20, False)
-    assert told["points"][-1] == {"day": TODAY.isoformat(), "used": str(2_000 * HOUR)} or told["points"]
+    days = [TODAY - timedelta(days=ago) for ago in range(20, 0, -1)]
+    ends = [day - timedelta(days=day.weekday()) + timedelta(days=7) for day in days]
+    used = {min(end, TODAY).isoformat(): str(100 * number * HOUR) for number, end in enumerate(ends, 1)}
+    assert told["points"] == [{"day": day, "used": amount} for day, amount in used.items()]
     assert sign_in(chan).get(f"/api/v1/allocations/{allocation.id}/outlook").status_code == 404
     client = sign_in(staff)
     (of_all,) = client.get("/api/v1/use/allocations").json()["items"]

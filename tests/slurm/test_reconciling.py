@@ -147,7 +147,6 @@ def test_every_second_between_the_roll_up_and_the_books_has_its_cause(
     assert done.exit_code == 0, done.output
     lines, last = told(done)
     assert last["unexplained"] == 0
-    print(json.dumps([*lines.values(), last], indent=1))
     cores = lines[project.number, "cpu"]
     assert cores["slurm"] > 0
     assert set(cores["causes"]) >= {"reserved", "not_rolled_up", "portal_around"}, cores

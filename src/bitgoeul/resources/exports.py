@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, F, OuterRef, Q, Subquery, Value
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.fields.json import KT
-from django.db.models.functions import Coalesce
 
 from bitgoeul.documents import ParquetColumn
 from bitgoeul.kernel.clock import SEOUL
 
 from .models import Usage, UseDay
+from .queries import with_change
 
 AT_ONCE = 2_000
 ACCOUNTED = "sacct:"
@@ -58,13 +58,11 @@ def usage_to_export(*, since: date, until: date) -> Iterator[Sequence[Any]]:
     """
     begin, end = (datetime(each.year, each.month, each.day, tzinfo=SEOUL) for each in (since, until))
     same = Usage.objects.filter(source_key=OuterRef("source_key"))
-    before = same.filter(revision=OuterRef("revision") - 1).values("amount")
     rows = (
-        Usage.objects.filter(ended_at__gte=begin, ended_at__lt=end)
+        with_change(Usage.objects.filter(ended_at__gte=begin, ended_at__lt=end))
         .annotate(
             is_current=~Exists(same.filter(revision=OuterRef("revision") + 1)),
             accounted=ExpressionWrapper(Q(source_key__startswith=ACCOUNTED), output_field=BooleanField()),
-            change=F("amount") - Coalesce(Subquery(before), Value(0)),
             late_for=KT("detail__late_for"),
         )
         .order_by("allocation_id", "ended_at", "pk")

@@ -123,7 +123,7 @@ def usage(source_keys: Sequence[str]) -> Mapping[str, UsageView]:
     return found
 
 
-def _with_change(rows: QuerySet[Usage]) -> QuerySet[Usage]:
+def with_change(rows: QuerySet[Usage]) -> QuerySet[Usage]:
     """``change``: what a revision changed against the one before."""
     before = Usage.objects.filter(source_key=OuterRef("source_key"), revision=OuterRef("revision") - 1)
     return rows.annotate(change=F("amount") - Coalesce(Subquery(before.values("amount")), Value(0)))
@@ -136,7 +136,7 @@ def usage_sums(*, prefix: str, since: datetime, until: datetime) -> list[tuple[U
     """
     rows = Usage.objects.filter(source_key__startswith=prefix, ended_at__gte=since, ended_at__lt=until)
     keys = ("allocation__project_id", "allocation__account__unit_id")
-    sums = _with_change(rows).values_list(*keys).annotate(total=Sum("change"))
+    sums = with_change(rows).values_list(*keys).annotate(total=Sum("change"))
     return list(sums.order_by(*keys))
 
 
@@ -144,7 +144,7 @@ def late_usage(*, prefix: str, booked_at: Sequence[datetime]) -> Iterator[LateUs
     """What was charged late for a closed month, and booked at one of these moments; unchecked, one query."""
     rows = Usage.objects.filter(source_key__startswith=prefix, ended_at__in=booked_at, detail__has_key="late_for")
     keys = ("allocation__project_id", "allocation__account__unit_id", "detail", "ended_at", "change")
-    for project_id, unit, detail, booked, change in _with_change(rows).values_list(*keys).order_by("pk"):
+    for project_id, unit, detail, booked, change in with_change(rows).values_list(*keys).order_by("pk"):
         yield LateUse(project_id, unit, detail["late_for"], parse_rfc3339(detail["ended_at"]), booked, change)
 
 

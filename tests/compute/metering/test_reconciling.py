@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from bitgoeul.accounts.facade import Actor
+from bitgoeul.audit import facade as audit
 from bitgoeul.compute import facade as compute
 from bitgoeul.compute.metering import Booked, Cause, Comparison, PortalJob, salvaged
 from bitgoeul.compute.metering.reconciling import held, part, supervised
@@ -346,6 +347,22 @@ def test_through_the_books_every_side_comes_together(summer, project, account, c
     assert amounts(lines["", "cpu"]) == {"no_project": 2 * HOUR_MS}
     assert (found.records, dict(found.left_out), found.unexplained) == (6, {"unknown_state": 1}, 0)
     assert found.nobodys["idle"] == {"cpu": 5_000}
+
+
+@pytest.mark.django_db
+def test_what_is_kept_and_its_trail_are_one(summer, monkeypatch):
+    look()
+    before = Reconciliation.objects.get()
+    (event,) = audit.history("cluster", "moa").items
+    assert event.verb == "compute.reconcile"
+
+    def breaks(**_event):
+        raise OSError("the trail cannot be written")
+
+    monkeypatch.setattr(audit, "record", breaks)
+    with pytest.raises(OSError, match="trail"):
+        look("2026-10-01", "2026-11-01")
+    assert Reconciliation.objects.get().since == before.since
 
 
 @pytest.mark.django_db

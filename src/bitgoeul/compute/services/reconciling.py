@@ -14,6 +14,7 @@ from itertools import islice
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.db import transaction
 from django.db.models import QuerySet, Sum
 
 from bitgoeul.accounts import facade as accounts
@@ -88,14 +89,7 @@ def reconcile(code: str, *, since: date, until: date, actor: accounts.Actor) -> 
     if not since < until <= since + timedelta(days=DAYS_MAX) or _midnight(since) >= now():
         raise BadInput(N_("A period has from 1 to {days} days and has begun."), field="until", days=DAYS_MAX)
     found = _Work(cluster, engine, since, until).done()
-    _keep(found)
-    audit.record(
-        verb="compute.reconcile",
-        subject_kind="cluster",
-        subject_id=code,
-        actor=actor.id,
-        after={"since": str(since), "until": str(until), "lines": len(found.lines), "open": found.unexplained},
-    )
+    _keep(found, actor)
     return found
 
 
@@ -360,7 +354,8 @@ def _milliseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1_000)
 
 
-def _keep(found: Reconciled) -> None:
+@transaction.atomic
+def _keep(found: Reconciled, actor: accounts.Actor) -> None:
     lines = [
         [each.account, each.resource, each.slurm, each.used, each.charged, each.unexplained,
          [[cause, *told] for cause, told in each.causes.items()]]
@@ -380,3 +375,12 @@ def _keep(found: Reconciled) -> None:
         "left_out": {str(reason): count for reason, count in found.left_out.items()},
     }
     Reconciliation.objects.update_or_create(pk=found.cluster, defaults=kept)
+    told = {
+        "since": str(found.since),
+        "until": str(found.until),
+        "lines": kept["count"],
+        "open": found.unexplained,
+    }
+    audit.record(
+        verb="compute.reconcile", subject_kind="cluster", subject_id=found.cluster, actor=actor.id, after=told
+    )

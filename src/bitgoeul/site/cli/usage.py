@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import json
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import click
 
 from .django_side import use_django_patiently
 from .operator import refuse_other_schema
-from .output import Out, bad_input, json_option
+from .output import BadInput, Out, bad_input, json_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,7 +199,7 @@ def export(month: str, file: Path, daily: bool, as_json: bool) -> None:
     docs/reference/metering.md.
     """
     if file.exists():
-        raise bad_input(f"--to: {file} exists and is never overwritten. Name another file.")
+        raise _taken(file)
     use_django_patiently()
     from bitgoeul.compute import facade as compute
     from bitgoeul.documents import parquet
@@ -213,11 +214,18 @@ def export(month: str, file: Path, daily: bool, as_json: bool) -> None:
         with TemporaryDirectory(dir=file.absolute().parent, prefix=".export-") as folder:
             part = Path(folder) / "part"
             count = parquet(part, name, columns, rows(since=since, until=until))
-            part.rename(file)
+            # A rename would replace what somebody else wrote there meanwhile; a second name is refused.
+            os.link(part, file)
+    except FileExistsError:
+        raise _taken(file) from None
     except OSError as error:
         raise bad_input(f"--to: {file} cannot be written: {error.strerror}. Name another file.") from None
     told = {"file": str(file), "table": name, "month": month, "rows": count, "bytes": file.stat().st_size}
     Out(as_json).row(told, f"{file}: {count} rows of {month}, {told['bytes']} bytes.")
+
+
+def _taken(file: Path) -> BadInput:
+    return bad_input(f"--to: {file} exists and is never overwritten. Name another file.")
 
 
 @contextmanager

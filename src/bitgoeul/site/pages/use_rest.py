@@ -23,7 +23,7 @@ from bitgoeul.web.facade import Paged, PageNumber, asked_of, refusals
 from .use import MONTHS_MAX, MONTHS_SHOWN, in_words, months_back, months_of, names_of
 
 router = Router(tags=["use"])
-Month = Annotated[str, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-11"])]
+Month = Annotated[str, Field(pattern=r"^20[0-9][0-9]-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 
 
 class UseRowOut(Schema):
