@@ -50,7 +50,7 @@ class UnchargedOut(Schema):
     amount: str
 
 
-class UseOut(Paged):
+class UseTableOut(Paged):
     """One page of the rows, the most of a unit first; ``totals`` over all of them, by unit.
 
     ``uncharged`` is null where a programme or a kind is asked for, for it has neither.
@@ -64,7 +64,7 @@ class UseOut(Paged):
     uncharged: list[UnchargedOut] | None
 
 
-@router.get("/use", response={200: UseOut, **refusals(400, 403)}, summary="What was used")
+@router.get("/use", response={200: UseTableOut, **refusals(400, 403)}, summary="What was used")
 def get_use(
     request: HttpRequest,
     by: UseBy = UseBy.PROGRAMME,
@@ -74,14 +74,14 @@ def get_use(
     programme: str = "",
     kind: accounts.OrganisationKind | None = None,
     page: PageNumber = 1,
-) -> UseOut:
+) -> UseTableOut:
     """What was charged by month, at most 12 of them, the last 6 unless said otherwise; only of a ``unit``, a
     ``programme`` (a row's key) or a ``kind`` of organisation. The operator's people may."""
     actor, wanted = accounts.actor_of(request), _wanted(by, since, until, unit, programme, str(kind or ""))
     found = resources.use_rows(actor=actor, wanted=wanted, page=page)
     totals = resources.use_totals(actor=actor, wanted=wanted)
     names = _names(found.items, wanted.by)
-    return UseOut(
+    return UseTableOut(
         by=wanted.by,
         since=f"{wanted.since:%Y-%m}",
         until=f"{wanted.until:%Y-%m}",
