@@ -80,6 +80,56 @@ def test_the_default_may_change_between_two_tries(submit, second):
     assert submit().cluster == "a-new"
 
 
+def test_a_repetition_is_the_job_it_was_whatever_the_default_offers(submit, second, npu, owner, project):
+    wanted = request(devices={"atom": 1})
+    view = submit(wanted, cluster="z-npu")
+    assert submit(wanted, id=view.id) == view
+    Cluster.objects.filter(code="z-npu").update(enabled=False)
+    assert submit(wanted, id=view.id) == view
+    assert submit(wanted, id=view.id, cluster="z-npu") == view
+    Cluster.objects.update(enabled=False)
+    assert submit(wanted, id=view.id, cluster="z-npu") == view
+    for changes in ({"cluster": "local"}, {"cluster": "nowhere"}, {"name": "another"}):
+        with pytest.raises(Conflict):
+            submit(wanted, id=view.id, **changes)
+    with pytest.raises(Conflict):
+        submit(request(devices={"h100": 1}), id=view.id)
+    assert Job.objects.count() == 1
+
+
+def test_a_batch_again_is_checked_only_where_it_is_new(submit, second, npu, owner, project):
+    jobs = [compute.NewJob(new_id(), f"n {n}", request(devices={"atom": 1})) for n in range(3)]
+    asked = {"actor": owner, "project_id": project.id}
+    views = compute.submit_jobs(**asked, jobs=jobs, cluster="z-npu")
+    assert compute.submit_jobs(**asked, jobs=jobs) == views
+    more = compute.submit_jobs(**asked, jobs=[*jobs, compute.NewJob(new_id(), "m", request())])
+    assert (more[:3], more[3].cluster) == (views, "local")
+    with pytest.raises(BadInput) as caught:
+        compute.submit_jobs(**asked, jobs=[*jobs, compute.NewJob(new_id(), "x", request(devices={"atom": 1}))])
+    assert caught.value.detail["job"] == 3
+    Cluster.objects.filter(code="z-npu").update(enabled=False)
+    assert compute.submit_jobs(**asked, jobs=jobs, cluster="z-npu") == views
+    with pytest.raises(BadInput):
+        submit(cluster="z-npu")
+    assert Job.objects.count() == 4
+
+
+def test_a_sweep_again_is_the_sweep_it_was(owner, project, cores, second, npu):
+    asked = {
+        "actor": owner, "id": new_id(), "project_id": project.id, "name": "s",
+        "request": request(devices={"atom": 1}), "points": compute.grid({"n": ["1", "2"]}),
+    }  # fmt: skip
+    view = compute.submit_sweep(**asked, cluster="z-npu")
+    assert compute.submit_sweep(**asked) == view
+    Cluster.objects.update(enabled=False)
+    assert compute.submit_sweep(**asked) == view
+    assert compute.submit_sweep(**asked, cluster="z-npu") == view
+    for changes in ({"cluster": "local"}, {"points": compute.grid({"n": ["1", "2", "3"]})}, {"name": "t"}):
+        with pytest.raises(Conflict):
+            compute.submit_sweep(**{**asked, **changes})
+    assert Job.objects.count() == 2
+
+
 def test_a_sweep_is_at_one_cluster(owner, project, second, npu):
     def go(**changes):
         values = {
@@ -122,6 +172,17 @@ def test_over_rest(api, project, cores, second):  # noqa: F811
     }  # fmt: skip
     status, made = api("POST", f"/projects/{project.id}/sweeps", sweep)
     assert (status, made["cluster"]) == (201, "z-npu")
+
+
+def test_the_estimate_tells_nobody_which_clusters_there_are(sign_in, chan, second):
+    client = sign_in(chan)
+    body = {"argv": ["true"], "cluster": "nowhere"}
+    answer = client.post("/api/v1/jobs/estimate", body, content_type="application/json")
+    told = answer.json()
+    assert (answer.status_code, told["detail"]["field"]) == (400, "cluster")
+    assert "nowhere" in told["message"]
+    assert "z-npu" not in answer.content.decode()
+    assert "local" not in answer.content.decode()
 
 
 # --- the forms

@@ -72,6 +72,8 @@ def test_a_difference_stands_with_its_cause_and_what_is_unexplained_first(cluste
                  "1,000 fpga:u50·ms", "bad_tres", "설명되지 않은 차이 있음", "2행 중 1행",
                  "2026-11-30"):  # fmt: skip
         assert said in page, said
+    assert '<th scope="col" class="ar">차감</th>' in page
+    assert "사용 정산" not in page
     (one,) = client.get(API).json()["items"]
     assert (one["count"], one["unexplained"], one["last"]) == (2, 1, "2026-11-30")
     assert one["lines"][0]["causes"] == [{"cause": "centre_pays", "amount": "7200000", "records": 2}]

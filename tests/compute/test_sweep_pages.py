@@ -63,6 +63,26 @@ def test_a_table_that_is_none_is_refused(text):
     assert caught.value.field == "parameters"
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('lr,seed\n0.1,"1\n0.2,2\n0.3,3', 2),
+        ('lr,seed\n0.1,1\n\n\n"0.2,2\n0.3,3', 5),
+        ("lr,seed\n\n\n0.1", 4),
+        ('lr,note\n\n0.1,"two\n\nlines"\n0.2\n', 6),
+        ("lr,seed\n0.1," + "9" * 140_000, 2),
+    ],
+)
+def test_the_refusal_of_a_table_names_the_line_of_the_fault(text, line):
+    with pytest.raises(BadInput) as caught:
+        sweeps.read_table(text)
+    assert f"Line {line} " in str(caught.value)
+
+
+def test_a_quoted_cell_keeps_its_line_breaks():
+    assert sweeps.read_table('a,b\n\n"x\n\ny",1\n').values == (("x\n\ny", "1"),)
+
+
 # --- the form
 
 
@@ -103,6 +123,9 @@ def test_the_preview_says_how_many_what_they_cost_and_the_first_lines(page, proj
     assert "<html" not in shown
     shown = price(page, path, {**fields, "wall_seconds": 1800})
     assert "What is left is enough for 2 of the jobs." in shown
+    shown = price(page, path, {**fields, "wall_seconds": 4000})
+    assert "What is left is not enough for one of them." in shown
+    assert "enough for 0" not in shown
     assert price(page, path, {**fields, "parameters": "x", "way": "grid"}).count("Line 1 must say") == 1
     assert "these parameters make 1001" in price(
         page, path, {**fields, "parameters": "n = " + ",".join(map(str, range(1001)))}
@@ -240,6 +263,10 @@ def test_the_workbook_has_every_job(page, sweep, follow, owner):  # noqa: F811
     assert rows[2][7] >= 0, "milliseconds"
     done = compute.job(actor=owner, job_id=second.id)
     assert rows[2][8:] == (done.charged["core_ms"], str(done.id))
+    page.client.cookies["django_language"] = "ko"
+    answer = page.client.get(f"/sweeps/{view.id}/jobs.xlsx")
+    heads = next(load_workbook(BytesIO(answer.content)).active.iter_rows(values_only=True))
+    assert heads[8].startswith("차감("), "the word of the page"
 
 
 def test_the_list_helps_when_it_is_empty_and_shows_how_far_each_is(page, project, sweep):  # noqa: F811
@@ -325,3 +352,7 @@ def test_korean_is_complete(sign_in, ara, sweep, project):
         body = re.sub(r"<(code|pre|textarea)\b.*?</\1>|<[^>]+>", " ", text, flags=re.S)
         for word in ("Submitted", "Charged", "Sweep", "Price", "Command", "Values", "jobs", "Cancel"):
             assert word not in body, (path, word)
+        assert "사용 정산" not in body
+    shown = client.get(f"/sweeps/{view.id}/", headers={"Accept-Language": "ko"}).content.decode()
+    assert '<th scope="col" class="ar">차감</th>' in shown
+    assert "5초마다 자동으로 새로 고쳐집니다." in shown

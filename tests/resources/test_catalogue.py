@@ -91,7 +91,7 @@ def test_the_page_is_public_in_both_languages_and_costs_the_same_for_any_length(
 ):
     with django_assert_max_num_queries(4) as few:
         page = client.get("/catalogue/").content.decode()
-    assert "무엇을 쓸 수 있나" in page
+    assert "무엇을 쓸 수 있습니까?" in page
     resources.load_example(SYSTEM, EXAMPLES, full=True)
     with django_assert_max_num_queries(len(few.captured_queries)):
         english = client.get(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,14 @@ def test_two_rooms_may_not_translate_one_text_differently(tree):
 
 def test_every_text_of_the_platform_has_its_korean():
     assert messages.problems() == []
+
+
+def test_questions_of_the_portal_are_asked_in_one_register():
+    asked = {
+        str(message.id): str(message.string)
+        for path in sorted(messages.SOURCE.glob("*/locale/ko/LC_MESSAGES/django.po"))
+        for message in messages.read_po(BytesIO(path.read_bytes()))
+        if isinstance(message.id, str) and message.id.endswith("?")
+    }
+    assert len(asked) > 50
+    assert {id: text for id, text in asked.items() if re.search(r"[나가]\??$", text)} == {}

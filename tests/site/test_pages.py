@@ -149,7 +149,7 @@ def test_home_lists_my_projects_with_their_balances(sign_in, ara, project, alloc
 def test_the_project_page_shows_what_is_left_and_what_can_be_done(sign_in, ara, bora, project, allocation):
     html = sign_in(ara).get(f"/projects/{project.id}/").content.decode()
     check_structure(html)
-    assert "이 과제에 얼마나 남았나" in html
+    assert "이 과제에 얼마나 남았습니까?" in html
     assert "50 코어·시간" in html
     assert "Bora" in html
     assert "시험 신청" in html

@@ -58,6 +58,18 @@ def chosen_cluster(code: str) -> Cluster:
     return chosen
 
 
+def cluster_of_anybody(code: str) -> Cluster:
+    """As ``chosen_cluster``, for people who need not have a project: BadInput names no other cluster."""
+    try:
+        return chosen_cluster(code)
+    except BadInput:
+        raise BadInput(
+            N_("No cluster “{name}” takes jobs. Without a name it is the first that does."),
+            field="cluster",
+            name=code,
+        ) from None
+
+
 def checked_job(actor: accounts.Actor, job_id: UUID, verb: str = "compute.view_job") -> Job:
     """The row when the actor may ``verb`` it; NotFound for what they may not see."""
     job = Job.objects.filter(pk=job_id).first()

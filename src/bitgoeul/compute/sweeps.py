@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -61,32 +61,34 @@ def read_lines(text: str) -> Points:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        parts = LINE.fullmatch(line)
-        if parts is None or parts[1] in found:
+        read = read_line(line)
+        if read is None or read[0] in found:
             raise BadInput(
                 N_("Line {number} must say a new name and its values: name = 1, 2, 3"),
                 field="parameters",
                 number=number,
             )
-        found[parts[1]] = [value.strip() for value in parts[2].split(",") if value.strip()]
+        found[read[0]] = read[1]
     return grid(found)
+
+
+def read_line(line: str) -> tuple[str, list[str]] | None:
+    """The name and the values of ``name = 1, 2, 3``, without the blanks around them; None for another line."""
+    parts = LINE.fullmatch(line)
+    return None if parts is None else (parts[1], [value.strip() for value in parts[2].split(",") if value.strip()])
 
 
 def read_table(text: str) -> Points:
     """Points written as a table, raises BadInput that names the line.
 
     The names stand in the first line and a point in each below, cells apart by tabs, as a spreadsheet copies them,
-    or by commas.
+    or by commas. Blank lines are passed over, and counted.
     """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
+    rows = list(_rows(text))
+    if not rows:
         return checked(Points((), ()))
-    try:
-        rows = list(csv.reader(lines, delimiter="\t" if "\t" in lines[0] else ",", skipinitialspace=True))
-    except csv.Error as error:
-        raise BadInput(N_("The table cannot be read; a quotation may be open."), field="parameters") from error
-    names, *points = ([cell.strip() for cell in row] for row in rows)
-    for number, point in enumerate(points, 2):
+    (_, names), *rest = rows
+    for number, point in rest:
         if len(point) != len(names):
             raise BadInput(
                 N_("Line {number} must give {count} values, one for each name in the first line."),
@@ -94,7 +96,27 @@ def read_table(text: str) -> Points:
                 number=number,
                 count=len(names),
             )
-    return checked(Points(tuple(names), tuple(map(tuple, points))))
+    return checked(Points(names, tuple(point for _, point in rest)))
+
+
+def _rows(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The rows of a table that are not blank, each with the number of the line that it begins in."""
+    lines = text.splitlines(keepends=True)
+    first = next((line for line in lines if line.strip()), "")
+    # Not strict, an open quotation would swallow the lines below it without a word.
+    rows = csv.reader(lines, delimiter="\t" if "\t" in first else ",", skipinitialspace=True, strict=True)
+    begins = 1
+    try:
+        for row in rows:
+            if lines[begins - 1].strip():
+                yield begins, tuple(cell.strip() for cell in row)
+            begins = rows.line_num + 1
+    except csv.Error as error:
+        raise BadInput(
+            N_("Line {number} cannot be read: a quotation in it may be open, or a value is too long."),
+            field="parameters",
+            number=begins,
+        ) from error
 
 
 def checked(points: Points) -> Points:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from bitgoeul.resources import facade as resources
 
 from .. import rules
 from ..models import Cluster, Job, JobAfter, JobHold, Sweep
-from ..queries import chosen_cluster, inputs_of_project, views
+from ..queries import chosen_cluster, cluster_of_anybody, inputs_of_project, views
 from ..states import NO_SUCCESS
 from ..types import JobRequest, JobView, NewJob, Origin
 
@@ -36,8 +37,11 @@ HOLD = ("hold_id", "job", "number", "allocation", "unit", "amount")
 
 
 def estimate(request: JobRequest, cluster: str = "") -> Mapping[str, int]:
-    """The most the job can use, by ledger unit; what is held for it. Raises BadInput as ``submit_job`` would."""
-    devices = chosen_cluster(cluster).device_units
+    """The most the job can use, by ledger unit; what is held for it. Raises BadInput as ``submit_job`` would.
+
+    It asks for no project, so a refused cluster is not told which others there are.
+    """
+    devices = cluster_of_anybody(cluster).device_units
     rules.check_request(request, devices)
     return rules.estimate(request, devices)
 
@@ -75,13 +79,13 @@ def submit_jobs(
     writes them. Raises BadInput naming the field, NotEnoughLeft saying what is left (nothing is written then), and
     Conflict for an id with other content; of several the detail says which job (its place from 0, id and name).
     ``cluster`` is the code of an enabled one, else the default takes them; an id that is there is the same job
-    wherever that runs, unless the request names another cluster: Conflict.
+    wherever that runs, and whatever takes jobs now, unless the request names another cluster: Conflict.
     ``files`` are further inputs given with every request (at most 16 of 1 MiB). A job may wait for jobs of the
     same project, or for earlier ones of ``jobs``. Without an ``origin``, ``inputs`` must be files that jobs of the
     same project left; a higher room that gives an origin vouches for them.
     """
-    place = admitted(actor, project_id, cluster)
-    asked = check_jobs(place, project_id, jobs, vouched=origin is not None or actor.is_system)
+    admit(actor, project_id)
+    place, asked = check_jobs(cluster, project_id, jobs, vouched=origin is not None or actor.is_system)
     rows = rows_of(actor, project_id, with_files(asked, files or {}), place, origin)
     return views(write_jobs(rows, actor, named=bool(cluster)))
 
@@ -89,26 +93,40 @@ def submit_jobs(
 # --- checking
 
 
-def admitted(actor: accounts.Actor, project_id: UUID, cluster: str) -> Cluster:
-    """The cluster that takes what the actor submits to the project; raises as ``submit_jobs``."""
+def admit(actor: accounts.Actor, project_id: UUID) -> None:
+    """Raise as ``submit_jobs`` for an actor who may not submit to the project."""
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="compute.submit_job", thing=project.thing)
-    return chosen_cluster(cluster)
 
 
-def check_jobs(cluster: Cluster, project_id: UUID, jobs: Sequence[NewJob], *, vouched: bool) -> list[NewJob]:
-    """The jobs, their names trimmed; raises as ``submit_jobs``."""
+def check_jobs(
+    cluster: str, project_id: UUID, jobs: Sequence[NewJob], *, vouched: bool
+) -> tuple[Cluster, list[NewJob]]:
+    """Who takes them, and the jobs, their names trimmed; raises as ``submit_jobs``.
+
+    What is there already was checked when it came, by what its cluster had then; ``write_jobs`` compares it.
+    """
     if not 1 <= len(jobs) <= rules.JOBS_MAX or len({job.id for job in jobs}) != len(jobs):
         raise BadInput(
             N_("Give 1 to {limit} jobs, each with an id of its own."), field="jobs", limit=rules.JOBS_MAX
         )
+    known = _known_ids([job.id for job in jobs])
+    taker = Cluster(code=cluster) if len(known) == len(jobs) else chosen_cluster(cluster)
     checked = []
     for place, job in enumerate(jobs):
         with _told_which(jobs, place):
-            rules.check_request(job.request, cluster.device_units)
+            if job.id not in known:
+                rules.check_request(job.request, taker.device_units)
             checked.append(replace(job, name=rules.check_name(job.name)))
-    _check_inputs(project_id, checked, vouched=vouched)
-    return checked
+    _check_inputs(project_id, checked, known, vouched=vouched)
+    return taker, checked
+
+
+def _known_ids(ids: Sequence[UUID]) -> set[UUID]:
+    found: set[UUID] = set()
+    for start in range(0, len(ids), CHUNK):
+        found |= set(Job.objects.filter(pk__in=ids[start : start + CHUNK]).values_list("pk", flat=True))
+    return found
 
 
 @contextmanager
@@ -122,12 +140,14 @@ def _told_which(jobs: Sequence[NewJob], place: int) -> Iterator[None]:
         raise
 
 
-def _check_inputs(project_id: UUID, jobs: Sequence[NewJob], *, vouched: bool) -> None:
-    digests = {digest for job in jobs for digest in job.request.inputs.values()}
+def _check_inputs(project_id: UUID, jobs: Sequence[NewJob], known: AbstractSet[UUID], *, vouched: bool) -> None:
+    digests = {digest for job in jobs if job.id not in known for digest in job.request.inputs.values()}
     missing = digests - set(content.blobs(digests)) if digests else set()
     # A digest is no secret: without this, anybody who knows one could read what it names.
     foreign = set() if vouched or not digests else digests - inputs_of_project(project_id, digests)
     for place, job in enumerate(jobs if missing or foreign else ()):
+        if job.id in known:
+            continue
         with _told_which(jobs, place):
             for name, each in job.request.inputs.items():
                 if each in missing:

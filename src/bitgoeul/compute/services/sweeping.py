@@ -20,7 +20,7 @@ from ..states import JobState
 from ..sweep_queries import checked_sweep, sweep_view
 from ..types import JobRequest, NewJob, SweepView
 from .ending import end_many_unused
-from .submitting import admitted, check_jobs, rows_of, with_files, write_jobs
+from .submitting import admit, check_jobs, rows_of, with_files, write_jobs
 
 COMPARED = ("project_id", "name", "request", "parameters", "points")
 
@@ -41,13 +41,12 @@ def submit_sweep(
     The job at a point has the values as variables and in the places ``{name}`` of its command. Raises as
     ``submit_jobs``.
     """
-    place = admitted(actor, project_id, cluster)
+    admit(actor, project_id)
     name, points = rules.check_name(name), sweeps.checked(points)
     jobs = [
         NewJob(job_id_of(id, index), f"{name} {index + 1}", sweeps.request_at(request, points.at(index)))
         for index in range(len(points))
     ]
-    asked = with_files(check_jobs(place, project_id, jobs, vouched=actor.is_system), files or {})
     row = Sweep(
         id=id,
         project_id=project_id,
@@ -57,8 +56,10 @@ def submit_sweep(
         points=[list(values) for values in points.values],
         submitted_by=actor.id,
     )
+    # First: by what is known of it a repetition is refused or taken, whatever takes jobs now.
     _same(row, cluster)
-    rows = rows_of(actor, project_id, asked, place)
+    taker, asked = check_jobs(cluster, project_id, jobs, vouched=actor.is_system)
+    rows = rows_of(actor, project_id, with_files(asked, files or {}), taker)
     for index, job in enumerate(rows):
         job.sweep_id, job.sweep_index = id, index
     write_jobs(rows, actor, row, named=bool(cluster))

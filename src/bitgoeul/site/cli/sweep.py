@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 
 import click
 
+from bitgoeul.compute import sweeps
+from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.ids import new_id
 
 from .output import FINDINGS, Out, bad_input, json_option
-from .user import client_for, pair, project_option, remote_options, text_of, work, work_options
+from .user import client_for, project_option, remote_options, text_of, work, work_options
 
 FOLLOW_SECONDS = 2.0
-Points = dict[str, list[str]] | list[dict[str, str]]
 
 
 @click.group()
@@ -51,12 +51,14 @@ def sweep_submit(
     """
     if bool(grids) == bool(table):
         raise bad_input("Give the values with --grid NAME=V1,V2, once for each parameter, or with --table FILE.")
+    # Before anything is asked of the platform.
+    parameters = table_of(table) if table else grid_of(grids)
     with client_for(url) as client:
         body = {
             "id": str(new_id()),
             "name": name or Path(asked["argv"][0]).name,
             "request": work(**asked),
-            "parameters": table_of(table) if table else grid_of(grids),
+            "parameters": parameters,
             "files": {path.name: text_of(path) for path in files},
         }
         path = f"/api/v1/projects/{client.project(project)}/sweeps"
@@ -67,23 +69,34 @@ def sweep_submit(
 def grid_of(texts: tuple[str, ...]) -> dict[str, list[str]]:
     """``lr=0.1,0.01`` and the like by name; each name once."""
     found: dict[str, list[str]] = {}
-    for name, values in map(pair, texts):
+    for text in texts:
+        read = sweeps.read_line(text)
+        if read is None or not read[1]:
+            raise bad_input(f"--grid: “{text}” is not NAME=V1,V2.")
+        name, values = read
         if name in found:
             raise bad_input(f"--grid: “{name}” is given twice. Put all its values into one --grid.")
-        found[name] = values.split(",")
+        found[name] = values
+    try:
+        sweeps.grid(found)
+    except BadInput as refusal:
+        raise bad_input(f"--grid: {refusal}") from None
     return found
 
 
 def table_of(path: Path) -> list[dict[str, str]]:
     """The points of a CSV file, each line with a value for every name of the first."""
-    rows = [row for row in csv.reader(text_of(path, "--table").splitlines(), skipinitialspace=True) if row]
-    if len(rows) < 2:
-        raise bad_input(f"--table: {path} needs a line of names and a line of values below.")
-    names, *points = rows
-    for number, point in enumerate(points, 2):
-        if len(point) != len(names):
-            raise bad_input(f"--table: row {number} of {path} has {len(point)} values for {len(names)} names.")
-    return [dict(zip(names, point, strict=True)) for point in points]
+    try:
+        points = sweeps.read_table(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError:
+        raise bad_input(
+            f"--table: {path} is not text in UTF-8. Save it from the spreadsheet as “CSV UTF-8”."
+        ) from None
+    except OSError as error:
+        raise bad_input(f"--table: {path} cannot be read: {error.strerror}") from None
+    except BadInput as refusal:
+        raise bad_input(f"--table: {path}: {refusal}") from None
+    return [points.at(index) for index in range(len(points))]
 
 
 @sweep.command("list")

@@ -289,17 +289,17 @@ def _tell_trial(row: Mapping[str, Any], as_json: bool) -> None:
     raise click.exceptions.Exit(FINDINGS if failed else 0)
 
 
-def text_of(path: Path, option: str = "--file") -> str:
+def text_of(path: Path) -> str:
     """What stands in a text file; the API carries a job's files as text."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise bad_input(
-            f"{option}: {path} is not text in UTF-8."
+            f"--file: {path} is not text in UTF-8."
             " Only text goes with a job; hand a model in with bitgoeul trial run."
         ) from None
     except OSError as error:
-        raise bad_input(f"{option}: {path} cannot be read: {error.strerror}") from None
+        raise bad_input(f"--file: {path} cannot be read: {error.strerror}") from None
 
 
 def pair(text: str) -> tuple[str, str]:
