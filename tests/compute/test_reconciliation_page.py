@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from bitgoeul.accounts.facade import Actor
 from bitgoeul.compute.metering import Cause, Line, Part
 from bitgoeul.compute.models import Cluster, Reconciliation
 from bitgoeul.compute.ports import RolledUp
@@ -44,7 +45,7 @@ def found(*lines, **changes):
         "cluster": "far", "since": date(2026, 11, 1), "until": date(2026, 12, 1), "rolled_until": now(),
         "read_until": None, "lines": list(lines), "records": 7, "nobodys": {"down": {"cpu": 7_200_000}},
     }  # fmt: skip
-    _keep(Reconciled(**{**told, **changes}))
+    _keep(Reconciled(**{**told, **changes}), Actor.system("test"))
 
 
 EXPLAINED = Line("PRJ-2026-00001", "gpu:h100", 7_200_000, 3_600_000, 0, {Cause.CENTRE_PAYS: Part(7_200_000, 2)}, 0)

@@ -49,3 +49,13 @@ def cluster_config(testbed: Any) -> dict[str, Any]:
         "partitions": {"core": "single", "h100": "gpu", "npu-atom": "npu", "npu-rngd": "npu"},
         "devices": {"h100": "gpu:h100", "npu-atom": "npu:atom", "npu-rngd": "npu:rngd"},
     }
+
+
+@pytest.fixture(autouse=True)
+def same_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in this process and its transaction: a connection made anew would know nothing of it."""
+    from bitgoeul.site.cli import cluster, usage
+
+    for commands in (cluster, usage):
+        monkeypatch.setattr(commands, "use_django_patiently", lambda: None)
+        monkeypatch.setattr(commands, "refuse_other_schema", lambda _what: None)
