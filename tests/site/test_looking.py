@@ -130,12 +130,12 @@ def test_a_sweep_is_submitted_listed_shown_and_cancelled(run, world, tmp_path):
     [
         (("true",), "Give the values with --grid"),
         (("--grid", "a=1", "--table", PAGE, "true"), "Give the values with --grid"),
-        (("--grid", "a", "true"), "is not NAME=VALUE"),
+        (("--grid", "a", "true"), "is not NAME=V1,V2"),
         (("--grid", "a=1", "--grid", "a=2", "true"), "given twice"),
         (("--grid", "a-b=1", "true"), "cannot be a parameter"),
         (("--grid", "a=" + ",".join(map(str, range(1001))), "true"), "these parameters make 1001"),
         (("--grid", "a=1", "--cluster", "nowhere", "true"), "No cluster “nowhere” takes jobs. Clusters: local."),
-        (("--table", PAGE, "true"), "values for"),
+        (("--table", PAGE, "true"), "must give 1 values"),
     ],
 )
 def test_a_sweep_that_is_none_is_refused_and_nothing_is_held(run, world, words, said):
