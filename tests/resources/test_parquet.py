@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 
@@ -21,8 +22,6 @@ from bitgoeul.resources.models import UseMonth
 from bitgoeul.site.cli import cli
 from bitgoeul.site.cli import usage as commands
 
-duckdb = pytest.importorskip("duckdb")
-pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.django_db
 SYSTEM, NAMES = Actor.system("test"), Label("시험", "test")
 
