@@ -26,7 +26,7 @@ from bitgoeul.audit import facade as audit  # noqa: E402
 from bitgoeul.audit.models import Message  # noqa: E402
 from bitgoeul.compute import facade as compute  # noqa: E402
 from bitgoeul.compute.models import Cluster, DayUse, Job, MeteredRecord  # noqa: E402
-from bitgoeul.compute.services import handing  # noqa: E402
+from bitgoeul.compute.services import handing, pulling  # noqa: E402
 from bitgoeul.compute.states import UNFINISHED  # noqa: E402
 from bitgoeul.kernel.clock import now  # noqa: E402
 from bitgoeul.kernel.ids import new_id  # noqa: E402
@@ -93,7 +93,7 @@ def submit(project_id: UUID, directory: str, number: int, seconds: float) -> Non
 
 def follow() -> None:
     """Follow until nothing is unfinished, as the follower process does."""
-    handing.LEASE = timedelta(seconds=2)
+    handing.LEASE, pulling.EVERY = timedelta(seconds=2), timedelta(seconds=2)
     limit = time.monotonic() + FOLLOW_SECONDS_MAX
     unfinished = Job.objects.filter(state__in=[str(state) for state in UNFINISHED])
     print("ready", flush=True)
@@ -120,13 +120,16 @@ def report() -> None:
             "state": row.state,
             "ending": row.ending,
             "charged": row.charged.get("core_ms", 0),
+            "environment": row.environment,
             "moves": [move.action for move in moves[str(row.pk)]],
         }
         for row in rows
     }
     keys = list(Message.objects.filter(topic=compute.JOB_FINISHED).values_list("key", flat=True))
     news = {str(row.pk): keys.count(str(row.pk)) for row in rows}
-    print(json.dumps({"jobs": jobs, "news": news, "used": allocation.used, "held": allocation.held}))
+    metered = [f"{each.raw_id} {each.state} {each.charges}" for each in MeteredRecord.objects.all()]
+    told = {"jobs": jobs, "news": news, "metered": metered, "used": allocation.used, "held": allocation.held}
+    print(json.dumps(told))
 
 
 def project() -> None:

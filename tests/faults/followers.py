@@ -89,7 +89,7 @@ def report(installation: Any) -> dict[str, Any]:
     assert all(job["moves"].count("submit") == 1 for job in found["jobs"].values()), found
     assert set(found["news"].values()) == {1}
     assert found["held"] == 0
-    assert found["used"] == sum(job["charged"] for job in found["jobs"].values())
+    assert found["used"] == sum(job["charged"] for job in found["jobs"].values()), found
     for name in ("ledger", "audit"):
         done = installation.run(name, "verify", "--json")
         assert done.returncode == 0, done.stdout + done.stderr

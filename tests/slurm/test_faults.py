@@ -14,7 +14,17 @@ from typing import Any
 import pytest
 
 from bitgoeul.compute.plugins import make_engine
-from bitgoeul.compute.ports import Ending, EngineUnavailable, Handle, JobSpec, Limits, Observation, Phase
+from bitgoeul.compute.ports import (
+    SCHEDULER_NUMBERS,
+    Ending,
+    EngineUnavailable,
+    Handle,
+    JobSpec,
+    Limits,
+    Observation,
+    Phase,
+)
+from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.slurm.submit import name_of
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
@@ -354,6 +364,37 @@ def test_a_second_start_of_the_same_job_does_nothing(make, testbed, tmp_path):
     doubled._find = lambda jobs: {}
     doubled.submit(wanted)
     seen = ended(make(), handle)
+    assert (seen.ending, ran_once(trace)) == (Ending.COMPLETED, True)
+    # Nobody is charged for the second, which the accounting has too.
+    assert numbers_of(testbed, wanted) == set(seen.environment[SCHEDULER_NUMBERS].split(","))
+
+
+def numbers_of(testbed: Any, wanted: JobSpec) -> set[str]:
+    """Both numbers that the accounting has of a job."""
     asked = ("sacct", "-n", "-X", "-P", f"--name={name_of(wanted.job_id)}", "-o", "JobIDRaw")
     testbed.wait("the accounting has both", lambda: len(testbed.must(*asked).split()) == 2)
-    assert (seen.ending, ran_once(trace)) == (Ending.COMPLETED, True)
+    return set(testbed.must(*asked).split())
+
+
+def test_two_followers_that_both_put_a_job_in_keep_the_same_one(make, testbed, tmp_path):
+    nodes = f"nodename={','.join(testbed.must('sinfo', '-h', '-o', '%N').split())}"
+    testbed.must("scontrol", "update", nodes, "state=drain", "reason=test")
+    one, other, wanted = make(), make(), spec(0.5, tmp_path / "trace")
+    handle = one.submit(wanted)
+    record = engine_record(one, wanted).read_text()
+    other._hand_over_alone(JobDir(other.jobs / str(wanted.job_id)))
+    assert engine_record(one, wanted).read_text() != record
+    for engine in (one, other, one):
+        patiently(lambda engine=engine: engine.poll([handle]))
+        engine._listing = None
+    assert engine_record(one, wanted).read_text() == record
+    testbed.must("scontrol", "update", nodes, "state=resume")
+    seen = ended(other, handle)
+    assert (seen.ending, ran_once(tmp_path / "trace")) == (Ending.COMPLETED, True)
+    assert numbers_of(testbed, wanted) == set(seen.environment[SCHEDULER_NUMBERS].split(","))
+
+
+def engine_record(engine: Any, wanted: JobSpec) -> Path:
+    """What the engine keeps of the number that Slurm gave a job."""
+    path: Path = engine.jobs / str(wanted.job_id) / "slurm.json"
+    return path

@@ -40,6 +40,7 @@ from bitgoeul.kernel.text import N_
 from .accounting import accounting, runaway
 from .commands import Commands
 from .config import SlurmConfig
+from .doubles import doubles_of, note_double
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
 from .provisioning import Step, look, mend, plan
 from .queue import Listed, Stand, array_size_max, in_accounting, in_queue, key_of
@@ -74,19 +75,25 @@ class Listing:
         return [each for key in keys_of(job) for each in self.by_key.get(key, [])]
 
     def of(self, job: JobDir, number: int) -> Listed | None:
-        """The job by what it is called, and of two so called the one with its number.
+        """The job by what it is called: of two so called the one that lives, then the one that was put in first.
 
-        A number alone may have been given away, and a job that was handed over again has another one.
+        Every process that looks chooses the same, so no two take each other's out. When all have ended it is the
+        one with the job's number, for a job that was handed over again has another one.
         """
-        found = self.all_of(job)
-        return min(found, key=lambda each: (each.number != number, each.stand is Stand.ENDED), default=None)
+        return min(self.all_of(job), key=lambda each: _rank(each, number), default=None)
+
+
+def _rank(each: Listed, number: int) -> tuple[int, bool, int]:
+    place = (Stand.LIVES, Stand.WAITS, Stand.ENDED).index(each.stand)
+    return place, each.stand is Stand.ENDED and each.number != number, each.number
 
 
 class SlurmEngine(JobStore):
     """Implements Engine and every ability of ``bitgoeul.compute.ports``.
 
-    Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it, and
-    ``again.json`` the former ones once it was put in the queue again.
+    Beside the wrapper's records (see ``JobDir``) a job has ``slurm.json``: the number that Slurm gave it,
+    ``again.json``: the former ones once it was put in the queue again, and ``doubles/``: those under which it was
+    put in while it had one.
     """
 
     def __init__(self, home: Path, config: SlurmConfig) -> None:
@@ -221,6 +228,8 @@ class SlurmEngine(JobStore):
 
     def _hand_over_alone(self, job: JobDir, *, durable: bool = True) -> None:
         number = self._put(request_of(job.spec(), job.path, self.config))
+        if other := job.read("slurm"):  # a slower follower was not dead, and both have put it in
+            note_double(job, other["number"])
         job.write("slurm", {"number": number}, durable=durable)
         self._listing = None
 
@@ -248,9 +257,7 @@ class SlurmEngine(JobStore):
         for job in jobs:
             mine = [each for key in keys_of(job) for each in by_key.get(key, [])]
             if mine:
-                first = min(mine, key=lambda each: each.number)
-                index = {} if first.index is None else {"index": first.index}
-                found[job.job_id] = {"number": first.number, **index}
+                found[job.job_id] = _as_record(min(mine, key=lambda each: each.number))
         return found
 
     # --- Forgetter
@@ -415,11 +422,12 @@ class SlurmEngine(JobStore):
         if number is None and not job.has("exit"):
             return None  # not handed over yet: submit is called again
         known = listing.of(job, number or 0)
+        if job.has("exit"):
+            self._end_doubles(job, listing, None)
+            lives = any(each.stand is Stand.LIVES for each in listing.all_of(job))
+            return Observation(job.job_id, Phase.RUNNING, _started(job)) if lives else job.observe()
         if known is not None and known.stand is not Stand.ENDED:
             self._end_doubles(job, listing, known)
-        if job.has("exit"):
-            lives = known is not None and known.stand is Stand.LIVES
-            return Observation(job.job_id, Phase.RUNNING, _started(job)) if lives else job.observe()
         known = known or elsewhere.get(job)
         if known is None:
             return self._unlisted(job, proven=job in elsewhere)
@@ -501,12 +509,22 @@ class SlurmEngine(JobStore):
             self._hand_over_again(job, _number(job) or 0, Listing(0.0))  # the queue was just seen to be without it
         return job.observe()
 
-    def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed) -> None:
+    def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed | None) -> None:
         """A job that was handed over twice by a crash is kept once; the other would refuse to start anyway."""
-        others = [each.reference for each in listing.all_of(job) if each is not kept and each.stand is Stand.WAITS]
+        others = [each for each in listing.all_of(job) if each is not kept and each.stand is Stand.WAITS]
         if others:
-            log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(others))
-            self._stop(others)
+            references = [each.reference for each in others]
+            log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(references))
+            for each in others:
+                note_double(job, each.number)
+            if kept is not None and kept.stand is Stand.WAITS:
+                job.write("slurm", _as_record(kept))
+            self._stop(references)
+
+
+def _as_record(found: Listed) -> Record:
+    """``slurm.json`` of a job that was found by what it is called."""
+    return {"number": found.number} | ({} if found.index is None else {"index": found.index})
 
 
 def _told(step: Step) -> Drift:
@@ -528,7 +546,7 @@ def _with_numbers(job: JobDir, seen: Observation) -> Observation:
     """An end with every number of the job, so that the accounting charges none of them to anybody again."""
     if seen.phase is not Phase.ENDED:
         return seen
-    numbers = _former(job) | {number for number in [_number(job)] if number}
+    numbers = _former(job) | doubles_of(job) | {number for number in [_number(job)] if number}
     if not numbers or (job.has("start") and len(numbers) == 1):  # the usage record names the one
         return seen
     return replace(seen, environment={SCHEDULER_NUMBERS: ",".join(map(str, sorted(numbers)))})

@@ -22,6 +22,7 @@ from bitgoeul.engines.local.isolation.enclosure import Isolation
 from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.local.slots import Grant
 from bitgoeul.engines.local.wrapper import WATCHED, Wrapper
+from bitgoeul.engines.slurm.doubles import note_double
 from bitgoeul.kernel.clock import now, rfc3339
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong with the job, it is only not run twice.
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> int:
         return NOT_TWICE
     lock = try_lock(job.lock)
     if lock is None or job.has("start") or job.has("exit"):
+        note_double(job, number)
         print(f"Slurm job {number}: {job.job_id} was started before; nothing is run twice.", file=sys.stderr)
         return NOT_TWICE
     isolation = Isolation() if tier is Tier.LIMITS else choose.best(job.path.parents[1], tier)
