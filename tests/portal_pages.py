@@ -20,6 +20,7 @@ BY_PART = {
     ("subjects", "id"): "subject",
     ("trials", "id"): "trial",
     ("trail", "id"): "project",
+    ("published", "id"): "published",
 }
 BY_NAME = {
     "project_id": "project",
@@ -56,6 +57,9 @@ QUERIES = (
     "/sweeps/{sweep}/?state=FAILED",
     "/trail/trial/{trial}/",
     "/trail/evidence/{private}/",
+    "/published/?submitter=Gaon",
+    "/published/?round=v9.9",
+    "/published/compare/?work=resnet50%20Offline",
 )
 # The same in every world.
 FIXED = {

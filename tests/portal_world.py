@@ -171,6 +171,14 @@ def _load_example() -> None:
         room.load_example(actor=Actor.system("test"), directory=EXAMPLES)
 
 
+def _published() -> None:
+    """Two results of others that may be compared."""
+    from bitgoeul.published.mlperf import Flag
+    from published_samples import keep, made
+
+    keep(made(), made(system="two", flags=(Flag.PREVIEW,)))
+
+
 def build() -> SimpleNamespace:
     from bitgoeul.accounts import facade as accounts
     from bitgoeul.kernel.clock import now
@@ -181,6 +189,7 @@ def build() -> SimpleNamespace:
     from bitgoeul.trials.evidence_types import Audience
 
     _load_example()
+    _published()
     roles = accounts.OperatorRole
     people = {name: person(name) for name in ("ara", "bora", "chan", "dami")}
     people |= {"staff": person("staff", roles.STAFF), "engineer": person("engineer", roles.ENGINEER)}
@@ -251,6 +260,8 @@ def build() -> SimpleNamespace:
 
 def names_of(world: SimpleNamespace) -> dict[str, Any]:
     """What stands for the names in the paths."""
+    from bitgoeul.trials import facade as trials
+
     return {
         "project": world.project.id,
         "subject": world.subject.id,
@@ -270,6 +281,7 @@ def names_of(world: SimpleNamespace) -> dict[str, Any]:
         "bora": world.people["bora"],
         "figure": world.figure,
         "token": new_id(),
+        "published": trials.published_results().items[0].id,
         **world.evidence,
     }
 

@@ -131,6 +131,9 @@ GET  /calls/quick-start/                                    public              
 GET  /figures/                                              public                            -             200
 GET  /figures/{figure}/                                     public                            -             200
 GET  /verify/                                               public                            -             200
+GET  /published/                                            public                            -             200
+GET  /published/compare/                                    public                            -             200
+GET  /published/{published}/                                public                            -             200
 GET  /verify/{private}/                                     trials.view_evidence              private       200
 GET  /verify/{named}/                                       trials.view_evidence              named         200
 GET  /verify/{embargo}/                                     trials.view_evidence              embargo       200
@@ -145,6 +148,7 @@ GET  /partners.xlsx                                         programmes.view_part
 GET  /trail/evidence/{private}/?format=xlsx                 trials.view_evidence              private       200
 GET  /use.xlsx                                              resources.view_use                portal        200
 GET  /use/allocations.xlsx                                  resources.view_use                portal        200
+GET  /published.xlsx                                        public                            -             200
 GET  /prices.xlsx                                           resources.view_catalogue          portal        200
 GET  /fleet/nodes.xlsx                                      compute.view_fleet                portal        200
 GET  /sweeps/{sweep}/jobs.xlsx                              compute.view_job                  job           200
@@ -275,6 +279,9 @@ GET  /api/v1/calls/quick-start                              public              
 GET  /api/v1/figures                                        public                            -             200
 GET  /api/v1/figures/{figure}                               public                            -             200
 GET  /api/v1/figures/{figure}/claims                        public                            -             200
+GET  /api/v1/published-results                              public                            -             200
+GET  /api/v1/published-results/{published}                  public                            -             200
+GET  /api/v1/published-results/comparison?pick={published}  public                            -             400
 GET  /api/v1/evidence/latest                                public                            -             200
 GET  /api/v1/evidence/{private}                             trials.view_evidence              private       200
 GET  /api/v1/evidence/{named}                               trials.view_evidence              named         200

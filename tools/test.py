@@ -30,13 +30,15 @@ WITHOUT_DATABASE = (
     "tests/site/test_messages.py", "tests/site/test_setup.py", "tests/site/test_templates.py",
     "tests/trials/evidence/test_browser_verifier.py", "tests/trials/evidence/test_verify.py",
 )  # fmt: skip
-# Reads the query plans of SQLite, and multiplies the example by SQLite's own SQL.
-ONLY_SQLITE = ("tests/scale",)
+# Reads the query plans of SQLite, and multiplies the example by SQLite's own SQL; the tutorial is of the default.
+ONLY_SQLITE = ("tests/scale", "tests/docs")
 # On every core, the tests of one file on the same.
 SHARED = ("-n", "auto", "--dist", "loadfile")
-# Once is enough for these, on PostgreSQL, beside the two suites: they wait more than they work. They look at every
-# page as it is drawn, or need a cluster of eleven daemons; what the rooms do with its answers is tested on both.
-ONCE = ("tests/slurm", "tests/browser/test_accessibility.py", "tests/browser/test_keyboard.py")
+# Once is enough for these, on PostgreSQL, beside the two suites. They look at pages as they are drawn, or need a
+# cluster of eleven daemons; what the rooms do behind them is tested on both.
+ONCE = ("tests/slurm", "tests/browser", "tests/trials/evidence/test_in_chromium.py")
+# Of a server that no machine's fall outlives: its tests ask what holds when processes die, not when power does.
+SPARED = {"fsync": "off", "full_page_writes": "off"}
 
 
 def browser() -> str | None:
@@ -113,7 +115,7 @@ def beside(name: str, arguments: list[str]) -> Iterator[Callable[[], bool]]:
     """
     output = ROOT / "build" / f"test-{name.replace(' ', '-')}.txt"
     output.parent.mkdir(exist_ok=True)
-    with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
+    with postgres.throwaway(**SPARED) as server, output.open("w", encoding="utf-8") as file:
         environ = os.environ | {postgres.URL_VARIABLE: server.url()}
         suite = subprocess.Popen(
             pytest(*arguments), cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
@@ -158,7 +160,7 @@ def checks(*, everything: bool, chosen: list[str]) -> int:
         print("Left out: the browser tests, Slurm, and everything on PostgreSQL (./test --all runs them).")
     elif not chosen:
         print(f"Left out on PostgreSQL, as they use no database: {', '.join(WITHOUT_DATABASE)}.")
-        print(f"Left out on PostgreSQL, as they read SQLite's query plans: {', '.join(ONLY_SQLITE)}.")
+        print(f"Left out on PostgreSQL, as they are about SQLite: {', '.join(ONLY_SQLITE)}.")
         print(f"Run once, on PostgreSQL: {', '.join(ONCE)}.")
     if failed:
         print(f"Failed: {', '.join(failed)}.")

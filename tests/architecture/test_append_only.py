@@ -50,6 +50,8 @@ TABLES = [
     "trials_evidencevisibility",
     "trials_judgement",
     "trials_protocolversion",
+    "trials_publishedimport",
+    "trials_publishedresult",
     "trials_subject",
     "trials_subjectversion",
 ]

@@ -18,7 +18,7 @@ from openpyxl.worksheet._write_only import WriteOnlyWorksheet
 from bitgoeul.kernel.errors import LimitReached
 from bitgoeul.kernel.text import N_, Text
 
-Cell = str | int | datetime | None
+Cell = str | int | float | datetime | None
 ROWS_MAX = 1_048_575
 # The largest whole number a spreadsheet shows exactly.
 EXACT_INTEGER = 10**15

@@ -18,6 +18,9 @@ from .evidence_queries import (
 )
 from .evidence_types import EvidenceView
 from .finding import find_evidence, find_subjects, find_trials
+from .published import Retrieved, keep_published
+from .published_queries import published_results
+from .published_types import Imported, PublishedView
 from .queries import (
     attempts_of,
     last_trials,
@@ -73,12 +76,15 @@ __all__ = [
     "BoardColumn",
     "Estimate",
     "EvidenceView",
+    "Imported",
     "JudgementView",
     "LastTrial",
     "Outcome",
     "ProtocolView",
+    "PublishedView",
     "Reason",
     "Requirement",
+    "Retrieved",
     "StageStanding",
     "SubjectKind",
     "SubjectVersionView",
@@ -107,6 +113,7 @@ __all__ = [
     "job_finished",
     "job_started",
     "judge_again",
+    "keep_published",
     "last_trials",
     "latest_public",
     "load_example",
@@ -116,6 +123,7 @@ __all__ = [
     "public_evidence",
     "public_evidence_of",
     "publish",
+    "published_results",
     "record_of",
     "register_protocols",
     "request_trial",

@@ -24,7 +24,7 @@ from bitgoeul.web.facade import (
     render_text,
 )
 
-from . import evidence_rest, queries, services, subjects_rest
+from . import evidence_rest, published_rest, queries, services, subjects_rest
 from .errors import UnknownProtocol
 from .evidence_rest import AudienceOf
 from .ports import Outcome, Reason
@@ -35,6 +35,7 @@ from .types import JudgementView, ProtocolView, TrialView, Visibility
 router = Router(tags=["trials"])
 router.add_router("", subjects_rest.router)
 router.add_router("", evidence_rest.router)
+router.add_router("", published_rest.router)
 TAR = {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}}
 JSON: dict[str, Any] = {"application/json": {"schema": {}}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from . import evidence_urls, views
+from . import evidence_urls, published_urls, views
 
 app_name = "trials"
 
@@ -20,4 +20,5 @@ urlpatterns = [
     path("trials/<uuid:id>/record.json", views.trial_record, name="trial_record"),
     path("trials/<uuid:id>/logs.tar", views.trial_logs, name="trial_logs"),
     *evidence_urls.urlpatterns,
+    *published_urls.urlpatterns,
 ]

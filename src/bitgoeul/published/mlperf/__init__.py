@@ -4,7 +4,22 @@
 shown.
 """
 
+from .compatible import Kind, benchmark_code, figure, is_fit, kind_of, table
 from .flags import Flag
+from .power import Power
 from .results import FINDINGS, NoResults, Result, read_tree
 
-__all__ = ["FINDINGS", "Flag", "NoResults", "Result", "read_tree"]
+__all__ = [
+    "FINDINGS",
+    "Flag",
+    "Kind",
+    "NoResults",
+    "Power",
+    "Result",
+    "benchmark_code",
+    "figure",
+    "is_fit",
+    "kind_of",
+    "read_tree",
+    "table",
+]

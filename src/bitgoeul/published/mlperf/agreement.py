@@ -114,6 +114,30 @@ def not_logged(headlines: Iterable[str], detail: Detail) -> Iterator[str]:
     yield from (key for key in (*(numbers[label] for label in headlines), *words) if key not in detail.values)
 
 
+def logged(headlines: Iterable[str], detail: Detail | None) -> float | None:
+    """The headline as the detail log has it."""
+    if detail is None:
+        return None
+    numbers = _numbers(detail)
+    found = [value for label in headlines if (value := detail.number(numbers[label])) is not None]
+    return found[0] if found else None
+
+
+def derived(detail: Detail | None) -> float | None:
+    """A headline that follows from other numbers of the log, in samples a second; a percentile follows from none.
+
+    Offline: samples over the longest latency, of two ways to count them the one that fits. Server: samples of the
+    schedule over its length.
+    """
+    if detail is None:
+        return None
+    rate, longest = detail.number("result_samples_per_second"), detail.number("result_max_latency_ns")
+    if rate is not None and longest:
+        ways = (each * 1e9 / longest for each in _issued(detail))
+        return min(ways, key=lambda one: abs(one - rate), default=None)
+    return None if detail.number("result_scheduled_samples_per_sec") is None else _scheduled(detail)
+
+
 def _numbers(detail: Detail) -> Mapping[str, str]:
     of_queries = detail.values.get("effective_scenario") == "MultiStream"
     return NUMBERS | OF_QUERIES if of_queries else NUMBERS
@@ -166,14 +190,16 @@ def inconsistencies(detail: Detail) -> Iterator[str]:
 
 def _schedule_differs(detail: Detail) -> bool:
     """Of Server: whether its rate is another than the samples of its schedule over how long that is."""
-    rate = detail.number("result_scheduled_samples_per_sec")
+    rate, from_schedule = detail.number("result_scheduled_samples_per_sec"), _scheduled(detail)
     if rate is None:
         return False
+    return from_schedule is None or not math.isclose(rate, from_schedule, rel_tol=SCHEDULED)
+
+
+def _scheduled(detail: Detail) -> float | None:
     names = ("generated_query_count", "generated_samples_per_query", "generated_query_duration")
     queries, each, duration = map(detail.number, names)
-    if not queries or not each or not duration:
-        return True
-    return not math.isclose(rate, queries * each * 1e9 / duration, rel_tol=SCHEDULED)
+    return queries * each * 1e9 / duration if queries and each and duration else None
 
 
 def _issued(detail: Detail) -> list[float]:

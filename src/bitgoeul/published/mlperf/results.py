@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import accuracy
-from .agreement import differences, inconsistencies, not_logged
+from .agreement import derived, differences, inconsistencies, logged, not_logged
 from .flags import Flag
 from .logs import Detail, Summary, known, read_detail, read_summary
 from .power import Power, read_power
@@ -24,6 +24,7 @@ DETAIL_BYTES_MAX = 2**28
 ROUND = re.compile(r"v\d+\.\d+")
 RUN = re.compile(r"run_\d+")
 ACCELERATORS_MAX = 10**9
+WORD_MAX = 160
 # By scenario of the log: the labels that may be the headline, the newest wording last, what it is, and its unit.
 HEADLINES = {
     "Offline": (("Samples per second",), "samples_per_second", "samples/s"),
@@ -34,13 +35,20 @@ HEADLINES = {
 SAMPLES_A_MULTISTREAM_QUERY = 8
 
 
+NOT_IN_A_ROW = (
+    "power", "path", "accelerator", "system_type", "status", "logged_value", "derived_value", "log_digest",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Result:
     """One published result, third-party: never measured here, never a stage or a rank.
 
     ``benchmark`` and ``scenario`` as the folder names them, ``value`` as logged in ``unit`` (``ns`` or
     ``samples/s``); ``inferred_value`` is what the rules infer for the folder's scenario from the log of another.
-    ``accelerators`` counts all nodes; None where no description says it.
+    ``accelerators`` counts all nodes; None where no description says it. ``accelerator``, ``system_type`` and
+    ``status`` are the description's own words, ``logged_value`` is the headline as the detail log has it,
+    ``derived_value`` the same from other numbers of that log, and ``log_digest`` that log's SHA-256.
     """
 
     round: str
@@ -62,6 +70,12 @@ class Result:
     flags: tuple[Flag, ...]
     power: Power | None = None
     path: str = ""
+    accelerator: str = ""
+    system_type: str = ""
+    status: str = ""
+    logged_value: float | None = None
+    derived_value: float | None = None
+    log_digest: str = ""
 
     def __str__(self) -> str:
         """A line for people."""
@@ -76,9 +90,23 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """A row as the command prints it."""
         row = asdict(self) | {"flags": [str(each) for each in self.flags]}
-        return {name: value for name, value in row.items() if name not in ("power", "path")}
+        return {name: row[name] for name in ROW}
+
+    def stored(self) -> dict[str, Any]:
+        """Every field but the path, which is the reading machine's; ``from_stored`` gives the result back."""
+        row = asdict(self) | {"flags": [str(each) for each in self.flags]}
+        del row["path"]
+        return row
+
+    @classmethod
+    def from_stored(cls, row: Mapping[str, Any]) -> Result:
+        """A result that was kept."""
+        power = Power(**row["power"]) if row["power"] else None
+        return cls(**{**row, "flags": tuple(map(Flag, row["flags"])), "power": power})
 
 
+# The fields of a row, in their order.
+ROW = tuple(each.name for each in fields(Result) if each.name not in NOT_IN_A_ROW)
 # Remarks that somebody has to look at before the result is believed.
 FINDINGS = frozenset(
     {
@@ -163,16 +191,16 @@ def _read(run: Path) -> tuple[Result, str]:
     place = _place(run)
     summary = read_summary(_text(run / SUMMARY, SUMMARY_BYTES_MAX))
     detail, log, flags = _detail(run / DETAIL)
-    logged = summary.fields.get("Scenario", "")
-    labels, metric, unit = HEADLINES.get(logged, ((), "", ""))
+    ran = summary.fields.get("Scenario", "")
+    labels, metric, unit = HEADLINES.get(ran, ((), "", ""))
     value = next((found for label in labels if (found := summary.number(label)) is not None), None)
-    inferred_value = _inferred(place.scenario, logged, summary, detail)
+    inferred_value = _inferred(place.scenario, ran, summary, detail)
     system = _system(place.root / "systems" / f"{run.parents[3].name if len(run.parents) > 3 else ''}.json")
     said_accuracy, remarks = _accuracy(run.parents[1] / "accuracy" / "accuracy.txt")
     flags += _judged(summary, detail, value)
     if detail is not None and any(not_logged(labels, detail)):
         flags.append(Flag.NOT_IN_LOG)
-    flags += _of_place(place, logged, inferred_value, system)
+    flags += _of_place(place, ran, inferred_value, system)
     flags += remarks
     power = _power(run, detail)
     if power is not None:
@@ -184,8 +212,9 @@ def _read(run: Path) -> tuple[Result, str]:
     accelerators = _accelerators(system)
     return Result(
         place.round, place.division, place.submitter, place.system, accelerators, place.benchmark, place.scenario,
-        logged, logged != place.scenario and inferred_value is not None, said, metric, value, unit, inferred_value,
-        errors, said_accuracy, tuple(flags), power, str(run),
+        ran, ran != place.scenario and inferred_value is not None, said, metric, value, unit, inferred_value,
+        errors, said_accuracy, tuple(flags), power, str(run), _word(system, "accelerator_model_name"),
+        _word(system, "system_type"), _word(system, "status"), logged(labels, detail), derived(detail), log,
     ), log  # fmt: skip
 
 
@@ -299,6 +328,12 @@ def _accelerators(system: Mapping[str, Any]) -> int | None:
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
     return count if 0 <= count <= ACCELERATORS_MAX else None
+
+
+def _word(system: Mapping[str, Any], name: str) -> str:
+    """A word of the description in one line."""
+    value = system.get(name)
+    return " ".join(_printable(value).split())[:WORD_MAX] if isinstance(value, str) else ""
 
 
 def _accuracy(path: Path) -> tuple[str, list[Flag]]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from .django_side import use_django_patiently
+from .operator import refuse_other_schema
 from .output import BAD_INPUT, BadInput, Out, bad_input, json_option
 from .output import FINDINGS as FINDINGS_STATUS
 from .user import client_for, remote_options
 
 if TYPE_CHECKING:
     from bitgoeul.kernel.signing import PublicKey
+    from bitgoeul.published.mlperf import Result
 
 EVIDENCE_BYTES_MAX = 4 * 2**20
+IDS_MAX = 100_000
 
 
 @click.group()
@@ -107,24 +116,51 @@ def export(digest: str, target: Path | None, url: str | None, as_json: bool) -> 
 
 @evidence.command("import")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--dry-run", is_flag=True, help="Read and derive again; keep nothing.")
+@click.option("--dry-run", is_flag=True, help="Read and derive again; keep nothing. No server, no database.")
+@click.option("--source", default="", help="Where PATH was retrieved from, with its revision.")
+@click.option(
+    "--retrieved", type=click.DateTime(["%Y-%m-%d"]), default=None, metavar="YYYY-MM-DD", help="On which day."
+)
+@click.option("--reviewed", is_flag=True, help="MLCommons reviewed and published it.")
+@click.option(
+    "--ids",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="CSV of MLCommons' ids: round,division,submitter,system,id.",
+)
 @json_option
-def import_(path: Path, dry_run: bool, as_json: bool) -> None:
+def import_(
+    path: Path,
+    dry_run: bool,
+    source: str,
+    retrieved: datetime | None,
+    reviewed: bool,
+    ids: Path | None,
+    as_json: bool,
+) -> None:
     """Read results that others published, from PATH, any level of an MLPerf Inference submission tree.
 
     Every number that the detail log of its run also has is held against it. They stay third-party results,
-    never measured here.
-    Exit 0 read, 1 a result needs a look (its flags say why), 2 unreadable. Needs neither server nor database.
+    never measured here. Kept, they are on the pages of published results; the same tree again adds nothing.
+    Exit 0 read, 1 a result needs a look (its flags say why), 2 unreadable.
     """
     from bitgoeul.published.mlperf import FINDINGS, NoResults, read_tree
 
-    if not dry_run:
-        raise bad_input("Results of others are read and checked, and not kept yet: add --dry-run.")
-    out, found = Out(as_json), False
-    try:
+    out, looks = Out(as_json), 0
+
+    def results() -> Iterator[Result]:
+        nonlocal looks
         for each in read_tree(path):
-            found = found or not FINDINGS.isdisjoint(each.flags)
-            out.row(each.to_json(), str(each))
+            looks += not FINDINGS.isdisjoint(each.flags)
+            if dry_run:
+                out.row(each.to_json(), str(each))
+            yield each
+
+    try:
+        if dry_run:
+            deque(results(), maxlen=0)
+        else:
+            _keep(results(), source, retrieved, reviewed, entries_of(ids), out)
     except NoResults:
         raise bad_input(
             f"{path}: no performance run here. Name a submission tree, or a folder in it, with"
@@ -132,8 +168,50 @@ def import_(path: Path, dry_run: bool, as_json: bool) -> None:
         ) from None
     except OSError as error:
         raise bad_input(f"{error.filename or path} cannot be read: {error.strerror}") from None
-    if found:
+    if looks:
         raise click.exceptions.Exit(FINDINGS_STATUS)
+
+
+def _keep(
+    results: Iterable[Result], source: str, retrieved: datetime | None, reviewed: bool,
+    entries: Mapping[tuple[str, str, str, str], str], out: Out,
+) -> None:  # fmt: skip
+    """Take results into this installation's database and say what became of them."""
+    if retrieved is None:
+        raise bad_input("--retrieved: say on which day the tree was retrieved, or look with --dry-run")
+    if not source.strip():
+        raise bad_input(
+            "--source: say where the tree was retrieved from, with its revision, or look with --dry-run"
+        )
+    use_django_patiently()
+    from bitgoeul.accounts.facade import Actor
+    from bitgoeul.kernel.ids import new_id
+    from bitgoeul.trials import facade as trials
+
+    refuse_other_schema("Nothing was kept: the code")
+    done = trials.keep_published(
+        actor=Actor.system("import"), id=new_id(), results=results, entries=entries,
+        retrieved=trials.Retrieved(source, retrieved.date(), reviewed),
+    )  # fmt: skip
+    row = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged}
+    out.row(row, f"{done.new} new, {done.changed} changed, {done.unchanged} as before")
+
+
+def entries_of(path: Path | None) -> Mapping[tuple[str, str, str, str], str]:
+    """MLCommons' ids by round, division, submitter and system; ends with the line that is none."""
+    if path is None:
+        return {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.reader(islice(file, IDS_MAX)))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise bad_input(f"--ids: {path} cannot be read: {error}") from None
+    found = {}
+    for number, cells in enumerate(lines, 1):
+        if len(cells) != 5 or not all(map(str.strip, cells)) or len(cells[4].strip()) > 40:
+            raise bad_input(f"--ids: line {number} of {path} is not round,division,submitter,system,id")
+        found[cells[0].strip(), cells[1].strip(), cells[2].strip(), cells[3].strip()] = cells[4].strip()
+    return found
 
 
 COMMANDS = (evidence,)

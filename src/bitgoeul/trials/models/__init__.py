@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .core import Judgement, ProtocolVersion, Subject, SubjectVersion, Trial
 from .evidence import Evidence, EvidenceInvalidation, EvidenceLog, EvidenceVisibility
+from .published import PublishedImport, PublishedResult
 
 __all__ = [
     "Evidence",
@@ -12,6 +13,8 @@ __all__ = [
     "EvidenceVisibility",
     "Judgement",
     "ProtocolVersion",
+    "PublishedImport",
+    "PublishedResult",
     "Subject",
     "SubjectVersion",
     "Trial",
