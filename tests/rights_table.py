@@ -282,6 +282,10 @@ GET  /api/v1/figures/{figure}/claims                        public              
 GET  /api/v1/published-results                              public                            -             200
 GET  /api/v1/published-results/{published}                  public                            -             200
 GET  /api/v1/published-results/comparison?pick={published}  public                            -             400
+GET  /api/v1/evidence-log/head                              public                            -             200
+GET  /api/v1/evidence-log/consistency?first=1               public                            -             200
+GET  /api/v1/evidence/{private}/inclusion                   trials.view_evidence              private       200
+GET  /api/v1/evidence/{public}/inclusion                    trials.view_evidence              public        200
 GET  /api/v1/evidence/latest                                public                            -             200
 GET  /api/v1/evidence/{private}                             trials.view_evidence              private       200
 GET  /api/v1/evidence/{named}                               trials.view_evidence              named         200

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from .signing import FileKey, public_key
 from .text import N_, Text
 
 LINES_CHECKED_MAX = 10_000
+HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,26 @@ class Head:
     def signed_bytes(self) -> bytes:
         """What the signature covers."""
         return canonical_bytes({"chain": self.chain, "sequence": self.sequence, "hash": self.hash, "at": self.at})
+
+
+@dataclass(frozen=True)
+class SignedHead(Head):
+    """A head with its signature, as it is handed to others."""
+
+    keyid: str
+    signature: bytes
+
+    def to_json(self) -> dict[str, object]:
+        """The head as a line of the file has it."""
+        told = {name: getattr(self, name) for name in ("chain", "sequence", "hash", "at", "keyid")}
+        return told | {"signature": base64.b64encode(self.signature).decode("ascii")}
+
+    @classmethod
+    def from_json(cls, data: object) -> SignedHead:
+        """A head that somebody was given; raises ValueError for what is none."""
+        if not isinstance(data, dict) or (head := _head(data)) is None or not HASH.fullmatch(head.hash):
+            raise ValueError("not a signed head")
+        return cls(**head.__dict__, keyid=str(data.get("keyid")), signature=_signature(data))
 
 
 @dataclass(frozen=True)
@@ -62,6 +84,15 @@ def latest_head(path: Path) -> Head | None:
     """The last readable head, or None."""
     lines = deque(_lines(path), maxlen=1)
     return _head(lines[0]) if lines else None
+
+
+def latest_signed_head(path: Path) -> SignedHead | None:
+    """The last readable head with its signature, or None."""
+    lines = deque(_lines(path), maxlen=1)
+    try:
+        return SignedHead.from_json(lines[0]) if lines else None
+    except ValueError:
+        return None
 
 
 def check_heads(

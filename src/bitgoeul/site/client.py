@@ -200,6 +200,17 @@ class Client:
         """The evidence file as its signers left it."""
         return self.raw("GET", f"/api/v1/evidence/{digest}/file").content
 
+    def evidence_inclusion(self, digest: str) -> Mapping[str, Any]:
+        """The proof that a piece of evidence is in the log."""
+        found: Mapping[str, Any] = self.call("GET", f"/api/v1/evidence/{digest}/inclusion")
+        return found
+
+    def evidence_log(self, first: int | None) -> Mapping[str, Any]:
+        """The newest signed head of the evidence log, or the proof that it begins with ``first`` positions."""
+        what = "head" if first is None else f"consistency?first={first}"
+        found: Mapping[str, Any] = self.call("GET", f"/api/v1/evidence-log/{what}")
+        return found
+
 
 def _check_parameter(name: str, value: int, rules: Mapping[str, Any]) -> None:
     if name not in rules:

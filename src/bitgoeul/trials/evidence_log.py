@@ -9,12 +9,12 @@ from django.conf import settings
 
 from bitgoeul.audit.facade import Finding, Report, missing_triggers
 from bitgoeul.content import facade as content
-from bitgoeul.kernel.canonical import digest
 from bitgoeul.kernel.errors import DomainError
 from bitgoeul.kernel.heads import Head, append_head, check_heads, latest_head
 from bitgoeul.kernel.signing import PublicKey, public_key
 from bitgoeul.kernel.text import N_, Text
 
+from . import evidence_tree, proofs
 from .models.evidence import Evidence, EvidenceLog
 from .statement import FILE_BYTES_MAX, GENESIS, LogPosition
 from .verify import Verification, verify_evidence
@@ -23,8 +23,8 @@ CHAIN = "evidence"
 
 
 def link(position: LogPosition, evidence_digest: str) -> str:
-    """The hash of one position: over sequence, previous hash and the file's digest."""
-    return digest({"sequence": position.sequence, "previous": position.previous, "evidence": evidence_digest})
+    """The hash of one position."""
+    return proofs.link(position.sequence, position.previous, evidence_digest)
 
 
 def next_position() -> LogPosition:
@@ -43,6 +43,7 @@ def write_log_head() -> Head | None:
     last = EvidenceLog.objects.order_by("-sequence").values_list("sequence", "hash").first()
     if last is None:
         return None
+    evidence_tree.write_tree_head()
     known = latest_head(heads_path())
     if known and known.sequence >= last[0]:
         return known
@@ -125,7 +126,7 @@ def _uncovered_findings() -> list[Finding]:
 def head_findings() -> list[Finding]:
     """Kept heads that disagree with the log, or cannot be trusted."""
     faults = check_heads(heads_path(), keys=Path(settings.KEYS), chain=CHAIN, hash_at=_hash_at)
-    return [Finding("heads", fault.subject, fault.text) for fault in faults]
+    return [Finding("heads", fault.subject, fault.text) for fault in (*faults, *evidence_tree.head_faults())]
 
 
 def _hash_at(sequence: int) -> str | None:

@@ -18,6 +18,7 @@ from bitgoeul.web.facade import WHOLE_MAX, Paged, PageNumber, page_of_items, pag
 
 from . import evidence as services
 from . import evidence_queries as queries
+from . import evidence_tree
 from .evidence_types import Audience, EvidenceView, Visibility, VisibilityChange
 from .evidence_words import centre_public_key
 from .ports import Outcome
@@ -101,6 +102,40 @@ class VerificationOut(Schema):
     valid: bool
     keyid: str
     checks: list[VerificationCheck]
+
+
+class HeadOut(Schema):
+    """A signed head of the log's tree: how many positions it has, and the root over them."""
+
+    chain: str
+    sequence: int
+    hash: str
+    at: str
+    keyid: str
+    signature: str
+
+
+class ProofOut(Schema):
+    """A proof as a file has it; ``schema`` names its kind, hashes are hex."""
+
+    kind: str = Field(alias="schema")
+    path: list[str]
+    head: HeadOut
+
+
+class InclusionOut(ProofOut):
+    """That a piece of evidence is in the log under a signed head."""
+
+    evidence: str
+    sequence: int
+    previous: str
+
+
+class ConsistencyOut(ProofOut):
+    """That the tree of a signed head begins with the tree of ``first`` positions."""
+
+    first: int
+    first_root: str
 
 
 class AudienceOf(Schema):
@@ -218,6 +253,45 @@ def verify_kept_evidence(request: HttpRequest, digest: str) -> VerificationOut:
         VerificationCheck(name=one.name, passed=one.passed, text=render_text(one.text)) for one in done.checks
     ]
     return VerificationOut(valid=done.valid, keyid=key.keyid, checks=checks)
+
+
+@router.get(
+    "/evidence/{digest}/inclusion",
+    response={200: InclusionOut, **refusals(404)},
+    auth=ANYBODY,
+    by_alias=True,
+    summary="Proof that it is in the log",
+    openapi_extra=OPTIONAL,
+)
+def get_evidence_inclusion(request: HttpRequest, digest: str) -> dict[str, Any]:
+    """An inclusion proof (RFC 6962) under the newest signed head. Who may see the evidence may."""
+    view = queries.evidence(actor=accounts.actor_of(request), digest=digest)
+    return evidence_tree.inclusion(view.log_sequence, view.log_previous, view.digest).to_json()
+
+
+@router.get(
+    "/evidence-log/head",
+    response={200: HeadOut, **refusals(404)},
+    auth=None,
+    summary="The newest signed head of the evidence log",
+)
+def get_evidence_log_head(request: HttpRequest) -> dict[str, object]:
+    """Keep it: a later proof shows that the log has only grown since. Open to everybody."""
+    return evidence_tree.signed_head().to_json()
+
+
+@router.get(
+    "/evidence-log/consistency",
+    response={200: ConsistencyOut, **refusals(404)},
+    auth=None,
+    by_alias=True,
+    summary="Proof that the evidence log has only grown",
+)
+def get_evidence_log_consistency(
+    request: HttpRequest, first: Annotated[int, Field(ge=1, le=WHOLE_MAX)]
+) -> dict[str, Any]:
+    """From the tree of ``first`` positions to the newest signed head (RFC 6962). Open to everybody."""
+    return evidence_tree.consistency(first).to_json()
 
 
 @router.get(

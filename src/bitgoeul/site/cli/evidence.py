@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from .user import client_for, remote_options
 if TYPE_CHECKING:
     from bitgoeul.kernel.signing import PublicKey
     from bitgoeul.published.mlperf import Result
+    from bitgoeul.trials.proofs import Checked, Consistency, Inclusion
 
 EVIDENCE_BYTES_MAX = 4 * 2**20
 IDS_MAX = 100_000
@@ -43,21 +45,141 @@ def evidence() -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="The centre's public key (PEM).",
 )
+@click.option(
+    "--proof",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Also check this proof that the FILE is in the log.",
+)
 @json_option
-def verify(files: tuple[Path, ...], key: Path, as_json: bool) -> None:
+def verify(files: tuple[Path, ...], key: Path, proof: Path | None, as_json: bool) -> None:
     """Check each FILE offline; exit 0 valid, 1 refused (the failed check is named), 2 unreadable.
 
     Of several files the worst status wins.
     """
+    if proof is not None and len(files) > 1:
+        raise bad_input("--proof is about one file: name that file alone")
     # Pure modules only: an officer's machine has neither the database nor the settings of the centre.
+    trusted, out = _trusted(key), Out(as_json)
+    status = max([_verify(file, trusted, out) for file in files])
+    if proof is not None and status == 0:
+        status = _verify_inclusion(files[0], proof, trusted, out)
+    raise click.exceptions.Exit(status)
+
+
+def _verify_inclusion(file: Path, proof: Path, trusted: PublicKey, out: Out) -> int:
+    """Say whether a valid file is in the log; the exit status."""
+    from bitgoeul.kernel.canonical import loads_strict, sha256_hex
+    from bitgoeul.kernel.signing import Envelope
+    from bitgoeul.trials.proofs import Inclusion, check_evidence, check_inclusion
+
+    data, read = _contents(file), _proof(proof)
+    if not isinstance(read, Inclusion):
+        raise bad_input(f"{proof} is no proof that evidence is in the log; get one with: bitgoeul evidence proof")
+    statement = loads_strict(Envelope.from_json(loads_strict(data)["envelope"]).payload)
+    about = check_evidence(read, sha256_hex(data), statement["predicate"]["log"])
+    return _say([about, *check_inclusion(read, [trusted])], proof, out)
+
+
+def _proof(path: Path) -> Inclusion | Consistency:
+    from bitgoeul.kernel.canonical import CanonicalError, loads_strict
+    from bitgoeul.trials.proofs import NotAProof, read
+
+    try:
+        return read(loads_strict(_contents(path)))
+    except (NotAProof, CanonicalError):
+        raise bad_input(f"{path} is not a proof about an evidence log") from None
+
+
+def _say(checks: Sequence[Checked], path: Path, out: Out) -> int:
+    for check in checks:
+        out.note(f"{'ok      ' if check.passed else 'REFUSED '} {check.name}: {check.text}")
+    failed = next((check.name for check in checks if not check.passed), "")
+    row = {"file": str(path), "valid": not failed, "failed": failed or None}
+    out.row(row, f"{path}: {f'refused ({failed})' if failed else 'valid'}")
+    return FINDINGS_STATUS if failed else 0
+
+
+@evidence.command("proof")
+@click.argument("digest")
+@click.option("--to", "target", type=click.Path(path_type=Path), default=None, help="File to write.")
+@remote_options
+@json_option
+def proof_(digest: str, target: Path | None, url: str | None, as_json: bool) -> None:
+    """Fetch the proof that the evidence named DIGEST is in the log, under a signed head."""
+    with client_for(url) as client:
+        data = client.evidence_inclusion(digest)
+    _write_json(data, target or Path(f"evidence-{digest[:12]}.proof.json"), Out(as_json))
+
+
+@evidence.command("log")
+@click.option("--since", type=click.Path(dir_okay=False, path_type=Path), default=None, help="A head kept before.")
+@click.option("--to", "target", type=click.Path(path_type=Path), default=None, help="File to write.")
+@remote_options
+@json_option
+def log_(since: Path | None, target: Path | None, url: str | None, as_json: bool) -> None:
+    """Fetch the newest signed head of the evidence log, or the proof that it has only grown --since one."""
+    from bitgoeul.kernel.heads import SignedHead
+
+    first = None
+    if since is not None:
+        try:
+            first = SignedHead.from_json(json.loads(_contents(since))).sequence
+        except ValueError:
+            raise bad_input(f"--since: {since} is no head of a log; get one with: bitgoeul evidence log") from None
+    with client_for(url) as client:
+        data = client.evidence_log(first)
+    name = "evidence-log.head.json" if first is None else "evidence-log.proof.json"
+    _write_json(data, target or Path(name), Out(as_json))
+
+
+def _write_json(data: Mapping[str, object], path: Path, out: Out) -> None:
+    text = json.dumps(data, indent=1, sort_keys=True) + "\n"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise bad_input(
+            f"--to: {path} cannot be written: {error.strerror}. Name a file in a directory you may write to"
+        ) from None
+    out.row({"file": str(path), "bytes": len(text)}, f"{path} ({len(text)} bytes)")
+
+
+@evidence.command("verify-log")
+@click.argument("proof", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--key", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The centre's public key."
+)
+@click.option(
+    "--known", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The head kept before."
+)
+@json_option
+def verify_log(proof: Path, key: Path, known: Path | None, as_json: bool) -> None:
+    """Check offline that the evidence log has only grown; exit 0 valid, 1 refused, 2 unreadable.
+
+    PROOF as `bitgoeul evidence log --since HEAD` wrote it.
+    """
+    from bitgoeul.kernel.heads import SignedHead
+    from bitgoeul.trials.proofs import Consistency, check_consistency
+
+    trusted, read = _trusted(key), _proof(proof)
+    if not isinstance(read, Consistency):
+        raise bad_input(
+            f"{proof} is no proof about the whole log; check it with: bitgoeul evidence verify --proof"
+        )
+    try:
+        kept = SignedHead.from_json(json.loads(_contents(known))) if known else None
+    except ValueError:
+        raise bad_input(f"--known: {known} is no head of a log") from None
+    raise click.exceptions.Exit(_say(list(check_consistency(read, [trusted], kept)), proof, Out(as_json)))
+
+
+def _trusted(path: Path) -> PublicKey:
     from bitgoeul.kernel.signing import UnusableKey, public_key
 
     try:
-        trusted = public_key(_contents(key))
+        return public_key(_contents(path))
     except UnusableKey as refusal:
-        raise bad_input(f"{key}: {refusal.text}") from None
-    out = Out(as_json)
-    raise click.exceptions.Exit(max([_verify(file, trusted, out) for file in files]))
+        raise bad_input(f"{path}: {refusal.text}") from None
 
 
 def _verify(file: Path, trusted: PublicKey, out: Out) -> int:
