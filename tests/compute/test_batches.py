@@ -103,6 +103,13 @@ def test_what_does_not_reach_for_all_is_refused_for_all(submit_many, cores):
     assert Job.objects.count() == JobHold.objects.count() == 0
 
 
+def test_what_reaches_for_none_says_so_in_words(submit_many, cores):
+    with pytest.raises(compute.NotEnoughLeft) as caught:
+        submit_many(some(2, wall_seconds=4_000))
+    assert caught.value.detail["reaches_for"] == 0
+    assert "not enough for any of them" in str(caught.value.text)
+
+
 def test_sources_are_used_up_in_their_order(submit_many, grant, project):
     grant("core_ms", 15_000, days=1)
     views = submit_many(some(3, wall_seconds=10))

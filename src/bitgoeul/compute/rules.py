@@ -43,6 +43,13 @@ ALL_SHORT_OF_DEVICES = N_(
     "All {jobs} jobs need up to {need} device-seconds of {unit}, and {available} are left: "
     "enough for {reaches_for} of them."
 )
+NONE_FIT_CORES = N_(
+    "All {jobs} jobs need up to {need} core-seconds, and {available} are left: not enough for any of them."
+)
+NONE_FIT_DEVICES = N_(
+    "All {jobs} jobs need up to {need} device-seconds of {unit}, and {available} are left: "
+    "not enough for any of them."
+)
 ACTIONS: Mapping[Ending, str] = {
     Ending.COMPLETED: "succeed",
     Ending.TIME_LIMIT: "time_out",
@@ -260,7 +267,10 @@ def _short_of_all(
     need = sum(each.get(unit, 0) for each in needs)
     error = short(unit, need, sum(each.available for each in usable if each.unit == unit))
     if len(needs) > 1:
-        msgid = ALL_SHORT_OF_CORES if unit == CORE_UNIT else ALL_SHORT_OF_DEVICES
+        some, none = (
+            (ALL_SHORT_OF_CORES, NONE_FIT_CORES) if unit == CORE_UNIT else (ALL_SHORT_OF_DEVICES, NONE_FIT_DEVICES)
+        )
+        msgid = some if reaches_for else none
         counts = {"reaches_for": reaches_for, "jobs": len(needs)}
         error.text = Text(msgid, {**error.text.params, **counts})
         error.detail |= counts

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.timezone import localdate
 
 from bitgoeul.accounts import facade as accounts
@@ -70,9 +70,11 @@ def _check(price: Price, *, past: bool) -> None:
 
 
 def prices_on(day: date | None = None) -> Mapping[str, Price]:
-    """The price of each unit that has one on a day, today unless said; one query."""
-    rows = PriceRow.objects.filter(since__lte=day or localdate()).order_by("since", "set_at")
-    return {row.unit_id: _view(row) for row in rows}
+    """The price of each unit that has one on a day, today unless said; one query, a row a unit."""
+    past = PriceRow.objects.filter(since__lte=day or localdate())
+    later = Q(since__gt=OuterRef("since")) | Q(since=OuterRef("since"), set_at__gt=OuterRef("set_at"))
+    replaced = Exists(past.filter(later, unit=OuterRef("unit")))
+    return {row.unit_id: _view(row) for row in past.exclude(replaced).order_by("set_at")}
 
 
 def next_prices(day: date | None = None) -> Mapping[str, Price]:

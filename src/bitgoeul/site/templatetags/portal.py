@@ -197,8 +197,8 @@ WIDGET_CLASS = {
 def field(bound: BoundField, label: str = "") -> dict[str, object]:
     """One form field in the design system's markup: label, control, hint and errors tied together."""
     look = _look(bound)
-    described = [f"{bound.id_for_label}-hint"] if bound.help_text else []
-    described += [f"{bound.id_for_label}-error"] if bound.errors else []
+    described = [f"{bound.auto_id}-hint"] if bound.help_text else []
+    described += [f"{bound.auto_id}-error"] if bound.errors else []
     attrs: dict[str, Any] = {"aria-describedby": " ".join(described)} if described else {}
     if bound.errors:
         attrs["aria-invalid"] = "true"
