@@ -142,6 +142,9 @@ GROUPS = {
 }
 # Operations that no page has, and what they are for.
 WITHOUT_A_PAGE = {
+    "get_evidence_log_head": "kept by outsiders, whose programs compare it with a later one",
+    "get_evidence_log_consistency": "checked offline: a page of ours would only vouch for itself",
+    "get_evidence_inclusion": "the proof file that the page of the evidence links to, checked offline",
     "get_version_file": "a page shows a version's digest; its bytes are for programs",
     "grant_allocation": "an agreement grants; this is the operator's own hand",
     "suspend_allocation": "the operator's own hand",

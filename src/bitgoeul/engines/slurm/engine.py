@@ -423,11 +423,15 @@ class SlurmEngine(JobStore):
             return None  # not handed over yet: submit is called again
         known = listing.of(job, number or 0)
         if job.has("exit"):
-            self._end_doubles(job, listing, None)
+            # The queue may have been asked before it began: then the job itself still waits there.
+            own = {number, (job.read("slurm") or {}).get("number")}
+            self._take_out(job, [each for each in listing.all_of(job) if each.number not in own])
             lives = any(each.stand is Stand.LIVES for each in listing.all_of(job))
             return Observation(job.job_id, Phase.RUNNING, _started(job)) if lives else job.observe()
         if known is not None and known.stand is not Stand.ENDED:
-            self._end_doubles(job, listing, known)
+            doubles = self._take_out(job, [each for each in listing.all_of(job) if each is not known])
+            if doubles and known.stand is Stand.WAITS:
+                job.write("slurm", _as_record(known))
         known = known or elsewhere.get(job)
         if known is None:
             return self._unlisted(job, proven=job in elsewhere)
@@ -509,17 +513,19 @@ class SlurmEngine(JobStore):
             self._hand_over_again(job, _number(job) or 0, Listing(0.0))  # the queue was just seen to be without it
         return job.observe()
 
-    def _end_doubles(self, job: JobDir, listing: Listing, kept: Listed | None) -> None:
-        """A job that was handed over twice by a crash is kept once; the other would refuse to start anyway."""
-        others = [each for each in listing.all_of(job) if each is not kept and each.stand is Stand.WAITS]
-        if others:
-            references = [each.reference for each in others]
+    def _take_out(self, job: JobDir, others: Sequence[Listed]) -> list[Listed]:
+        """A job that was handed over twice by a crash is kept once: those of the others that wait are ended.
+
+        They would refuse to start anyway.
+        """
+        waiting = [each for each in others if each.stand is Stand.WAITS]
+        if waiting:
+            references = [each.reference for each in waiting]
             log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(references))
-            for each in others:
+            for each in waiting:
                 note_double(job, each.number)
-            if kept is not None and kept.stand is Stand.WAITS:
-                job.write("slurm", _as_record(kept))
             self._stop(references)
+        return waiting
 
 
 def _as_record(found: Listed) -> Record:
