@@ -4,9 +4,10 @@ A reader never raises and never makes up a figure: it gives samples, or says why
 """
 
 from .energy import Energy, NotMeasured, energy
-from .http import Source
 from .reading import CAUSE_TEXTS, REMEDY_TEXTS, Cause, Reader, Reading
 from .samples import BOUNDARY_TEXTS, Boundary, Sample
+from .settings import TelemetrySettings
+from .source import Source
 
 __all__ = [
     "BOUNDARY_TEXTS",
@@ -20,5 +21,6 @@ __all__ = [
     "Reading",
     "Sample",
     "Source",
+    "TelemetrySettings",
     "energy",
 ]

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .exporters import Exporter, Metric, built_in
-from .http import Source, fetch
+from .http import fetch
 from .reading import DEVICES_MAX, READ_SECONDS, Cause, Failed, Reading, half_up, plain, reading
 from .samples import Sample
+from .source import Source
 
 LINE_MAX = 16_384
 SERIES_MAX = 65_536

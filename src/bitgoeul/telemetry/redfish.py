@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .exporters import RANGES
-from .http import Source, fetch
+from .http import fetch
 from .reading import Cause, Failed, Reading, half_up, plain, reading
 from .samples import Boundary, Sample
+from .source import Source
 
 CHASSIS = "/redfish/v1/Chassis"
 CHASSIS_MAX = 32
