@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitgoeul.telemetry import Boundary, NotMeasured, Sample, energy
-from bitgoeul.telemetry.energy import Method, Refusal
+from bitgoeul.telemetry.energy import Method, WhyNot
 
 
 def power(at_ms, mw, **changes):
@@ -50,14 +50,14 @@ def test_the_counter_is_preferred_and_its_edges_lie_on_the_line():
 
 def test_a_counter_says_nothing_of_what_was_after_its_last_sample():
     taken = [counter(0, 1_000), counter(1_000, 2_000)]
-    assert refusal(taken, 0, 1_500) is Refusal.OUTSIDE
+    assert refusal(taken, 0, 1_500) is WhyNot.OUTSIDE
     with_power = [counter(0, 1_000, 1_000), counter(1_000, 2_000, 1_000)]
     assert energy(with_power, 0, 1_500, interval_ms=1_000).method is Method.TRAPEZOID
 
 
 def test_a_gap_is_not_bridged():
     taken = [power(at, 100) for at in (0, 1_000, 2_000, 5_001, 6_000)]
-    assert refusal(taken, 0, 6_000) is Refusal.GAP
+    assert refusal(taken, 0, 6_000) is WhyNot.GAP
     assert energy(taken, 0, 6_000, interval_ms=1_000, gap_intervals=4).mean_power_mw == 100
     # A gap before the window does not matter to it.
     assert energy(taken, 5_001, 6_000, interval_ms=1_000).mean_power_mw == 100
@@ -65,23 +65,23 @@ def test_a_gap_is_not_bridged():
 
 def test_samples_without_a_figure_are_a_gap():
     silent = [(at, Sample("test", None, 0, "card-0", busy_permille=5)) for at in range(1_000, 5_000, 1_000)]
-    assert refusal([power(0, 100), *silent, power(5_000, 100)], 0, 5_000) is Refusal.GAP
+    assert refusal([power(0, 100), *silent, power(5_000, 100)], 0, 5_000) is WhyNot.GAP
 
 
 @pytest.mark.parametrize(("begin_ms", "end_ms"), [(-4_000, 2_000), (0, 6_000)])
 def test_a_window_far_outside_the_samples_is_refused(begin_ms, end_ms):
-    assert refusal([power(at, 100) for at in (0, 1_000, 2_000)], begin_ms, end_ms) is Refusal.GAP
+    assert refusal([power(at, 100) for at in (0, 1_000, 2_000)], begin_ms, end_ms) is WhyNot.GAP
 
 
 def test_other_refusals_by_name():
-    assert refusal([], 0, 1_000) is Refusal.NO_SAMPLES
-    assert refusal([power(0, 1)], 1_000, 1_000) is Refusal.EMPTY_WINDOW
-    assert refusal([power(1_000, 1), power(0, 1)], 0, 1_000) is Refusal.OUT_OF_ORDER
-    assert refusal([counter(0, 5_000), counter(1_000, 4_000)], 0, 1_000) is Refusal.COUNTER_RESET
+    assert refusal([], 0, 1_000) is WhyNot.NO_SAMPLES
+    assert refusal([power(0, 1)], 1_000, 1_000) is WhyNot.EMPTY_WINDOW
+    assert refusal([power(1_000, 1), power(0, 1)], 0, 1_000) is WhyNot.OUT_OF_ORDER
+    assert refusal([counter(0, 5_000), counter(1_000, 4_000)], 0, 1_000) is WhyNot.COUNTER_RESET
     chassis = (1_000, Sample("test", Boundary.CHASSIS, 0, "card-0", power_mw=1))
-    assert refusal([power(0, 1), chassis], 0, 1_000) is Refusal.MIXED
+    assert refusal([power(0, 1), chassis], 0, 1_000) is WhyNot.MIXED
     other = (1_000, Sample("test", Boundary.CARD, 1, "card-1", power_mw=1))
-    assert refusal([power(0, 1), other], 0, 1_000) is Refusal.MIXED
+    assert refusal([power(0, 1), other], 0, 1_000) is WhyNot.MIXED
 
 
 @given(

@@ -16,7 +16,7 @@ GAP_INTERVALS = 3
 Point = tuple[int, int]
 
 
-class Refusal(StrEnum):
+class WhyNot(StrEnum):
     """Why there is no figure."""
 
     EMPTY_WINDOW = "empty_window"
@@ -31,7 +31,7 @@ class Refusal(StrEnum):
 class NotMeasured(Exception):
     """The samples do not carry a figure for the window."""
 
-    def __init__(self, refusal: Refusal, detail: str = "") -> None:
+    def __init__(self, refusal: WhyNot, detail: str = "") -> None:
         super().__init__(f"{refusal}: {detail}" if detail else str(refusal))
         self.refusal = refusal
 
@@ -74,9 +74,9 @@ def energy(
     lie further apart than ``gap_intervals`` × ``interval_ms``.
     """
     if end_ms <= begin_ms:
-        raise NotMeasured(Refusal.EMPTY_WINDOW)
+        raise NotMeasured(WhyNot.EMPTY_WINDOW)
     if any(late < early for (early, _), (late, _) in pairwise(taken)):
-        raise NotMeasured(Refusal.OUT_OF_ORDER)
+        raise NotMeasured(WhyNot.OUT_OF_ORDER)
     boundary = _boundary([sample for _at, sample in taken])
     gap_ms = gap_intervals * interval_ms
     counted = [(at, sample.energy_mj) for at, sample in taken if sample.energy_mj is not None]
@@ -101,15 +101,15 @@ def _boundary(samples: Sequence[Sample]) -> Boundary:
     measured = [each for each in samples if each.boundary is not None]
     boundaries = {each.boundary for each in measured}
     if len(boundaries) > 1 or len({each.device for each in measured}) > 1:
-        raise NotMeasured(Refusal.MIXED)
+        raise NotMeasured(WhyNot.MIXED)
     if not measured or measured[0].boundary is None:
-        raise NotMeasured(Refusal.NO_SAMPLES)
+        raise NotMeasured(WhyNot.NO_SAMPLES)
     return measured[0].boundary
 
 
 def _check_gaps(points: Sequence[Point], begin_ms: int, end_ms: int, gap_ms: int) -> None:
     if not points:
-        raise NotMeasured(Refusal.NO_SAMPLES)
+        raise NotMeasured(WhyNot.NO_SAMPLES)
     times = [at for at, _value in points]
     # Only what touches the window counts.
     before = max((at for at in times if at <= begin_ms), default=begin_ms)
@@ -117,14 +117,14 @@ def _check_gaps(points: Sequence[Point], begin_ms: int, end_ms: int, gap_ms: int
     inside = [at for at in times if begin_ms < at < end_ms]
     for early, late in pairwise([before, *inside, after]):
         if late - early > gap_ms:
-            raise NotMeasured(Refusal.GAP, f"{late - early} ms from {early} on")
+            raise NotMeasured(WhyNot.GAP, f"{late - early} ms from {early} on")
 
 
 def _by_counter(points: Sequence[Point], begin_ms: int, end_ms: int) -> float:
     if not covers(points, begin_ms, end_ms):
-        raise NotMeasured(Refusal.OUTSIDE)
+        raise NotMeasured(WhyNot.OUTSIDE)
     if any(late < early for (_, early), (_, late) in pairwise(points)):
-        raise NotMeasured(Refusal.COUNTER_RESET)
+        raise NotMeasured(WhyNot.COUNTER_RESET)
     value = _line(points)
     return value(end_ms) - value(begin_ms)
 
