@@ -135,7 +135,7 @@ def charts(samples: Sequence[Sample], devices: Devices | None, common: Mapping[s
         yield UseChart(
             "device-memory-chart",
             gettext("Memory of its devices"),
-            reading.format(most=max(there), count=count),
+            reading.format(most=f"{max(there):,}", count=count),
             {**common, **_line(gettext("in use"), memory, "MiB")},
         )
     power = [each.device_power_mw for each in samples]
@@ -153,7 +153,7 @@ def charts(samples: Sequence[Sample], devices: Devices | None, common: Mapping[s
 def watts(power_mw: int) -> str:
     """Milliwatts as watts with one digit after the point."""
     tenths = (power_mw + 50) // 100
-    return f"{tenths // 10}.{tenths % 10}"
+    return f"{tenths // 10:,}.{tenths % 10}"
 
 
 def _with_gaps(reading: str, samples: Sequence[Sample]) -> str:
