@@ -99,8 +99,12 @@ class TestSettings:
         ],
     )
     def test_a_right_one_comes_through(self, told):
-        assert LocalConfig.read({"telemetry": told}).telemetry.to_json() == told
+        assert LocalConfig.read({"telemetry": told, "devices": {"gpu": 1}}).telemetry.to_json() == told
         assert TelemetrySettings.read(told).make_reader().name == told["reader"]
+
+    def test_the_virtual_device_that_a_machine_has_by_itself_is_no_card(self):
+        with pytest.raises(BadInput, match="devices"):
+            LocalConfig.read({"telemetry": {"reader": "nvml"}})
 
     def test_slurm_hands_it_to_the_node(self, tmp_path):
         config = SlurmConfig.read(with_partition({"telemetry": {"reader": "nvml"}}))
@@ -299,6 +303,7 @@ def sleeping(seconds):
     return spec("python", "-c", f"import time; time.sleep({seconds})")
 
 
+@pytest.mark.slow
 class TestWithARealExporter:
     def test_a_job_sees_its_own_device_and_no_other(self, tmp_path, exporter):
         exporter.tell({0: {"busy": 10, "memory": 100, "power": 50}, 1: {"busy": 99, "memory": 999, "power": 300}})

@@ -10,6 +10,8 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 DATA = Path(__file__).with_name("data")
 
 
@@ -41,6 +43,7 @@ def test_one_row_a_device_and_a_reason_for_each_reader_without(loopback, tmp_pat
     assert lines[4].startswith("redfish     nothing: It refused the request. (HTTP 404) Correct")
 
 
+@pytest.mark.slow
 def test_energy_over_a_time_says_how_it_was_found_and_refuses_a_gap(loopback):
     begun = time.monotonic()
 

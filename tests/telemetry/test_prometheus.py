@@ -8,12 +8,20 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bitgoeul.telemetry import Boundary, Cause, Sample, Source
 from bitgoeul.telemetry.exporters import read
-from bitgoeul.telemetry.prometheus import SERIES_MAX, PrometheusReader
+from bitgoeul.telemetry.prometheus import SERIES_MAX, PrometheusReader, samples
+from bitgoeul.telemetry.reading import reading
 
 DATA = Path(__file__).with_name("data")
+PIECES = [
+    "all_smi_gpu_utilization", "furiosa_npu_core_utilization", "DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION",
+    "# HELP ", "# TYPE ", " counter", " histogram", " gauge", "_total", "_bucket", "{", "}", '="', '"', ",",
+    "gpu_index", "gpu", "device", "core", "uuid", " ", " 1", " NaN", " 1e999", "\n", "\\", "\\n",
+]  # fmt: skip
 
 
 def asked(loopback, body, **values):
@@ -242,6 +250,16 @@ class TestBadAnswers:
         assert time.monotonic() - began < seconds + 1.5
         assert reading.why
         assert reading.remedy
+
+    @given(
+        st.lists(st.sampled_from(PIECES) | st.text(max_size=6) | st.floats(width=16).map(str), max_size=40).map(
+            "".join
+        )
+    )
+    def test_no_page_makes_it_fail_in_an_unforeseen_way(self, page):
+        told = reading("test", lambda: samples(f"{page}\n".encode("utf-8", "surrogatepass")))
+        assert told.cause is not Cause.BROKEN, told.detail
+        assert all(each.busy_permille is None or 0 <= each.busy_permille <= 1_000 for each in told.samples)
 
     def test_more_series_than_anybody_has_are_too_many(self, loopback):
         body = b"".join(b'all_smi_gpu_utilization{x="%d"} 1\n' % n for n in range(SERIES_MAX + 1))

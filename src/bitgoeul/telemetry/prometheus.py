@@ -14,7 +14,7 @@ from .samples import Sample
 from .source import Source
 
 LINE_MAX = 16_384
-SERIES_MAX = 65_536
+SERIES_MAX = 16_384
 NAME = re.compile(r"(?:# (?:HELP|TYPE) )?([A-Za-z_:][A-Za-z0-9_:]*)")
 
 

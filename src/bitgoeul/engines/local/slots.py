@@ -52,6 +52,12 @@ class LocalConfig:
                 name=unknown[0],
                 names=", ".join(CONFIG_FIELDS),
             )
+        telemetry = TelemetrySettings.read(data.get("telemetry"))
+        if telemetry is not None and "devices" not in data:  # what is counted by itself is no card
+            raise BadInput(
+                N_("“telemetry” needs “devices”: the cards of this machine, by name and number."),
+                field="telemetry",
+            )
         targets = int(os.environ.get(TARGETS_VARIABLE) or 1)
         devices = data.get("devices", {"software-target": targets} if targets else {})
         if not isinstance(devices, Mapping):
@@ -62,7 +68,7 @@ class LocalConfig:
             {str(name): _count("devices", count) for name, count in devices.items()},
             _isolation("isolation", data, (AUTO, *Tier)),
             Tier(_isolation("isolation_min", data, tuple(Tier))),
-            TelemetrySettings.read(data.get("telemetry")),
+            telemetry,
         )
 
 
