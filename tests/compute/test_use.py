@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from django.utils import translation
 
 from bitgoeul.compute import use
 from bitgoeul.compute.facade import JobState, Limits
@@ -144,7 +145,8 @@ class TestDevices:
     def test_charts_say_what_is_a_mean_what_is_a_sum_and_what_power_covers(self):
         measured = use.Measured(1, 180_000, 0, 0)
         devices = use.Devices("prometheus", 2, "card", "")
-        drawn = use.charts(use.JobUse(measured, points(100, None, 500), [], devices), LIMITS)
+        with translation.override("en"):
+            drawn = use.charts(use.JobUse(measured, points(100, None, 500), [], devices), LIMITS)
         busy, memory, power = drawn[2:]
         assert (busy.id, busy.data["series"][0]["values"]) == ("device-busy-chart", [10.0, None, 50.0])
         assert busy.reading == "30.0 % on average of its 2 devices, measured in 66 % of its time"
