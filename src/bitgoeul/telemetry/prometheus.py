@@ -14,7 +14,7 @@ from .samples import Sample
 from .source import Source
 
 LINE_MAX = 16_384
-SERIES_MAX = 16_384
+SERIES_MAX = 4_096
 NAME = re.compile(r"(?:# (?:HELP|TYPE) )?([A-Za-z_:][A-Za-z0-9_:]*)")
 
 
