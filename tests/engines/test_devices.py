@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from itertools import pairwise
 
@@ -370,3 +372,14 @@ class TestWithARealExporter:
         _handle, (_seen, record) = run(engine, spec("true", devices={}))
         assert "devices_reader" not in record.environment
         assert {len(each.kept()) for each in record.samples} == {3}
+
+    def test_what_was_measured_outlives_a_supervisor_that_is_killed(self, tmp_path, exporter):
+        exporter.tell({0: {"busy": 50, "memory": 100, "power": 50}})
+        engine = engine_with(tmp_path, exporter.url)
+        told = lambda record: any(each.device_power_mw for each in record.samples)  # noqa: E731
+        handle, _told = run(engine, sleeping(30), told)
+        os.kill(engine._job(handle.job_id).wrapper().pid, signal.SIGKILL)
+        seen, record = follow(engine, handle)
+        assert seen.ending is Ending.ENGINE_LOST
+        assert {each.device_power_mw for each in record.samples} >= {50_000}
+        assert record.environment["devices_boundary"] == "card"
