@@ -40,7 +40,7 @@ KEYWORDS = {
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
 # Without an app of their own: their catalogue is the site's.
-HOMELESS = frozenset({"kernel", "web", "protocols", "targets", "engines", "documents"})
+HOMELESS = frozenset({"kernel", "web", "protocols", "targets", "engines", "documents", "telemetry"})
 PLACE = re.compile(r"%\((\w+)\)[sd]|\{(\w+)\}")
 
 

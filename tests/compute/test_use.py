@@ -7,6 +7,7 @@ import json
 import time
 
 import pytest
+from django.utils import translation
 
 from bitgoeul.compute import use
 from bitgoeul.compute.facade import JobState, Limits
@@ -111,3 +112,142 @@ def test_use_is_seen_while_it_runs_and_kept_after(sign_in, ara, owner, submit, f
 def test_a_stranger_sees_no_use(sign_in, chan, submit):
     view = submit(python("print(1)"))
     assert sign_in(chan).get(f"/jobs/{view.id}/use/").status_code == 404
+
+
+def points(*busy, power=100_000):
+    """A minute each: busy in thousandths, None where nobody measured."""
+    return [
+        Sample(60_000 * place, 0, 0, told, None if told is None else 64, None if told is None else power)
+        for place, told in enumerate(busy, 1)
+    ]
+
+
+class TestDevices:
+    def test_idle_devices_are_named_only_where_they_were_measured_for_most_of_the_time(self):
+        line = (
+            "Its devices were busy 12.0 % on average: feed them faster, in larger batches or from more cores, "
+            "or ask for fewer."
+        )
+        measured = use.Measured(1, 240_000, 240_000, 3_900 * 1024)
+        limits = Limits(cores=1, memory_mib=8_000, wall_seconds=300, processes=8, file_mib=8)
+
+        def told(*busy):
+            return [str(each) for each in use.advice(measured, points(*busy), limits, Ending.COMPLETED)]
+
+        assert told(120, 120, 120) == [line]
+        assert told(120, None, 120) == [line]
+        assert told(120, None, None) == []
+        assert told(300, 300) == []
+        assert told(None, None) == []
+        short = [Sample(30_000, 0, 0, 1, 1, 1)]
+        assert [str(each) for each in use.advice(measured, short, limits, Ending.COMPLETED)] == []
+
+    def test_charts_say_what_is_a_mean_what_is_a_sum_and_what_power_covers(self):
+        measured = use.Measured(1, 180_000, 0, 0)
+        devices = use.Devices("prometheus", 2, "card", "")
+        with translation.override("en"):
+            drawn = use.charts(use.JobUse(measured, points(100, None, 500), [], devices), LIMITS)
+        busy, memory, power = drawn[2:]
+        assert (busy.id, busy.data["series"][0]["values"]) == ("device-busy-chart", [10.0, None, 50.0])
+        assert busy.reading == "30.0 % on average of its 2 devices, measured in 66 % of its time"
+        assert (memory.data["unit"], memory.reading) == ("MiB", "64 MiB at most on its 2 devices together")
+        assert power.title == "Power of its devices (measured at: card)"
+        assert (power.reading, power.data["series"][0]["values"]) == (
+            "100.0 W at most of its 2 devices together",
+            [100.0, None, 100.0],
+        )
+
+    def test_without_a_figure_there_is_no_chart_and_never_a_nought(self):
+        measured = use.Measured(1, 120_000, 0, 0)
+        drawn = use.charts(use.JobUse(measured, points(None, None), [], None), LIMITS)
+        assert [each.id for each in drawn] == ["cores-chart", "memory-chart"]
+
+
+@pytest.fixture
+def exporter(tmp_path):
+    from engines.exporting import Exporter
+
+    running = Exporter(tmp_path)
+    yield running
+    running.kill()
+
+
+def measured_by(url):
+    """Let the local cluster be measured by an exporter, or by nobody."""
+    from bitgoeul.compute.models import Cluster
+
+    config = {"cores": 2, "devices": {"software-target": 2}}
+    Cluster.objects.filter(code="local").update(
+        config={**config, "telemetry": {"reader": "prometheus", "url": url}} if url else config
+    )
+
+
+@pytest.mark.django_db
+def test_devices_are_seen_while_it_runs_and_kept_after(sign_in, ara, owner, submit, follow, grant, exporter):
+    client = sign_in(ara)
+    client.cookies["django_language"] = "en"
+    grant("target_ms")
+    exporter.tell({0: {"busy": 25, "memory": 512, "power": 80.5}, 1: {"busy": 99, "memory": 9, "power": 9}})
+    first = submit()
+    measured_by(exporter.url)
+    view = submit(python("import time; time.sleep(6)", devices={"software-target": 1}))
+
+    def shown():
+        return html.unescape(client.get(f"/jobs/{view.id}/use/", headers={"HX-Request": "true"}).content.decode())
+
+    def of_api():
+        return json.loads(client.get(f"/api/v1/jobs/{view.id}/use").content)
+
+    follow(view, JobState.RUNNING)
+    limit = time.monotonic() + 20
+    while len(use.job_use(actor=owner, job_id=view.id).samples) < 2 and time.monotonic() < limit:
+        time.sleep(0.1)
+    page = shown()
+    assert "Figures of its own devices alone, told by prometheus." in page
+    assert "25.0 % on average" in page
+    assert "Power of its devices (measured at: card)" in page
+    exporter.kill()
+    while (of_api()["devices"] or {}).get("unread") is None and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert "Its devices are not measured at the moment. Nothing answers at its address." in shown()
+    assert follow(view).state is JobState.SUCCEEDED
+    assert "Its devices were not measured up to its end." in shown()
+    told = of_api()
+    assert told["devices"] == {"reader": "prometheus", "measured": 1, "boundary": "card", "unread": "unreachable"}
+    kept = {each["device_busy_permille"] for each in told["samples"]}
+    assert kept <= {250, None}
+    assert 250 in kept
+    assert {each["device_power_mw"] for each in told["samples"]} <= {80_500, None}
+    assert "devices_reader" not in client.get(f"/jobs/{view.id}/").content.decode()
+    assert first.id != view.id
+
+
+@pytest.mark.django_db
+def test_a_cluster_that_nobody_measures_says_so_only_to_jobs_with_devices(sign_in, ara, submit, follow, grant):
+    client = sign_in(ara)
+    client.cookies["django_language"] = "en"
+    grant("target_ms")
+    submit()
+    measured_by("")
+    with_device = submit(python("import time; time.sleep(1.5)", devices={"software-target": 1}))
+    without = submit(python("import time; time.sleep(1.5)"))
+    follow(with_device)
+    follow(without)
+
+    def shown(view):
+        return client.get(f"/jobs/{view.id}/").content.decode()
+
+    assert "Nobody measured its devices." in shown(with_device)
+    assert "its devices" not in shown(without)
+
+
+@pytest.mark.django_db
+def test_points_kept_before_devices_were_measured_stay_readable(owner, submit, follow):
+    from bitgoeul.compute.models import JobSamples
+
+    view = submit()
+    follow(view)
+    rows = JobSamples.objects.filter(pk=view.id)
+    assert {len(point) for row in rows for point in row.points} <= {3}
+    old = JobSamples(pk=view.id, points=[[1_000, 5, 9], [2_000, 6, 9]])
+    assert [Sample(*point).device_power_mw for point in old.points] == [None, None]

@@ -37,6 +37,10 @@ SCHEDULER_NUMBER = "scheduler_number"
 # Where an observed end names all numbers that the job ever had there, apart by commas, if it had several.
 SCHEDULER_NUMBERS = "scheduler_numbers"
 ACCOUNT_PREFIX = "bg-"
+# Where a usage record's environment tells who measured the job's devices, of how many of them, what their power
+# covers, and why they are not measured now (an Unmeasured, or a cause of bitgoeul.telemetry with its detail).
+DEVICES_READER, DEVICES_MEASURED = "devices_reader", "devices_measured"
+DEVICES_BOUNDARY, DEVICES_UNREAD, DEVICES_UNREAD_DETAIL = "devices_boundary", "devices_unread", "devices_detail"
 
 
 def account_name(project: str) -> str:
@@ -230,12 +234,44 @@ class Observation:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+class Unmeasured(StrEnum):
+    """Why nobody can tell what a job's own devices do, though somebody measures devices there."""
+
+    SHARED = "shared"
+    """Its devices are parts of cards that others use too."""
+    NOT_TOLD = "not_told"
+    """The engine does not know which devices of the node are the job's."""
+    MISSING = "missing"
+    """Whoever measures does not tell of all of them."""
+    AMBIGUOUS = "ambiguous"
+    """Several devices there have their numbers."""
+
+
+UNMEASURED_TEXTS: Mapping[Unmeasured, str] = {
+    Unmeasured.SHARED: N_("Its devices are parts of cards that others use too: no figure of a card is its own."),
+    Unmeasured.NOT_TOLD: N_("The cluster does not tell which devices of the node are this job's."),
+    Unmeasured.MISSING: N_("Whoever measures the devices does not tell of all that are this job's."),
+    Unmeasured.AMBIGUOUS: N_("Several devices of the node have the numbers of this job's."),
+}
+
+
 class Sample(NamedTuple):
-    """What a job had used ``wall_ms`` after its start: processor time so far, and the highest memory lately."""
+    """What a job had used ``wall_ms`` after its start: processor time so far, and the highest memory lately.
+
+    Of its own devices: how busy they were lately on the mean, and their memory and power summed up; None where
+    nobody measured all of them.
+    """
 
     wall_ms: int
     cpu_ms: int
     memory_kib: int
+    device_busy_permille: int | None = None
+    device_memory_mib: int | None = None
+    device_power_mw: int | None = None
+
+    def kept(self) -> list[int | None]:
+        """The values to keep, without those of devices where there are none."""
+        return list(self) if any(each is not None for each in self[3:]) else list(self[:3])
 
 
 @dataclass(frozen=True)

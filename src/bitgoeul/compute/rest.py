@@ -89,11 +89,17 @@ class LogOut(Schema):
 
 
 class SampleOut(Schema):
-    """What a job had used ``wall_ms`` after its start: processor time so far, the highest memory lately."""
+    """What a job had used ``wall_ms`` after its start: processor time so far, the highest memory lately.
+
+    Of its own devices the use lately on the mean, memory and power summed up; null where nobody measured it.
+    """
 
     wall_ms: int
     cpu_ms: int
     memory_kib: int
+    device_busy_permille: int | None
+    device_memory_mib: int | None
+    device_power_mw: int | None
 
 
 class MeasuredOut(Schema):
@@ -105,11 +111,24 @@ class MeasuredOut(Schema):
     memory_kib_max: int
 
 
+class DevicesOut(Schema):
+    """Who measures a job's own devices, and what their power covers; ``unread`` is why it is not measured now."""
+
+    reader: str
+    measured: int
+    boundary: str | None
+    unread: str | None
+
+
 class UseOut(Schema):
-    """A job's use so far, at most 120 samples in order; ``advice`` comes at its end, in the reader's language."""
+    """A job's use so far, at most 120 samples in order; ``advice`` comes at its end, in the reader's language.
+
+    ``devices`` is null where nobody measures the devices of the cluster, or the job has none.
+    """
 
     measured: MeasuredOut | None
     samples: list[SampleOut]
+    devices: DevicesOut | None
     advice: list[str]
 
 
@@ -208,6 +227,14 @@ def get_job_use(request: HttpRequest, job_id: UUID) -> UseOut:
     return UseOut(
         measured=MeasuredOut.model_validate(use.measured, from_attributes=True) if use.measured else None,
         samples=[SampleOut(**one._asdict()) for one in use.samples],
+        devices=DevicesOut(
+            reader=use.devices.reader,
+            measured=use.devices.measured,
+            boundary=use.devices.boundary or None,
+            unread=use.devices.unread or None,
+        )
+        if use.devices
+        else None,
         advice=[render_text(each) for each in use.advice],
     )
 

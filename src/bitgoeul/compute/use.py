@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext
@@ -15,6 +14,8 @@ from bitgoeul.accounts import facade as accounts
 from bitgoeul.kernel.errors import Unavailable
 from bitgoeul.kernel.text import N_, Text
 
+from . import device_use
+from .device_use import Devices, UseChart
 from .engines import engine_of
 from .models import Job, JobSamples
 from .ports import Ending, Handle, Limits, Sample
@@ -40,11 +41,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class JobUse:
-    """A job's use so far; ``samples`` are empty where its engine takes none, ``measured`` before it started."""
+    """A job's use so far; ``samples`` are empty where its engine takes none, ``measured`` before it started.
+
+    ``devices`` tells who measures its devices; None where nobody does, or it has none.
+    """
 
     measured: Measured | None
     samples: Sequence[Sample]
     advice: Sequence[Text]
+    devices: Devices | None = None
 
 
 def job_use(*, actor: accounts.Actor, job_id: UUID) -> JobUse:
@@ -62,7 +67,8 @@ def job_use(*, actor: accounts.Actor, job_id: UUID) -> JobUse:
         return JobUse(None, samples, [])
     known = Measured(**{name: row.measured[name] for name in names})
     limits = JobRequest.from_json(row.request).limits
-    return JobUse(known, samples, advice(known, samples, limits, row.ending))
+    found = advice(known, samples, limits, row.ending)
+    return JobUse(known, samples, found, device_use.devices_of(row.environment))
 
 
 def _live(row: Job) -> JobUse:
@@ -73,7 +79,8 @@ def _live(row: Job) -> JobUse:
     if not records:
         return JobUse(None, [], [])
     one = records[0]
-    return JobUse(Measured(one.cores, one.wall_ms, one.cpu_ms, one.memory_kib_max), one.samples, [])
+    measured = Measured(one.cores, one.wall_ms, one.cpu_ms, one.memory_kib_max)
+    return JobUse(measured, one.samples, [], device_use.devices_of(one.environment))
 
 
 def cores_busy(samples: Sequence[Sample]) -> list[float]:
@@ -92,6 +99,7 @@ def advice(measured: Measured, samples: Sequence[Sample], limits: Limits, ending
     if measured.wall_ms < TELLING_MS:
         return []
     found = [
+        device_use.about_devices(samples),
         _about_cores(measured, samples),
         _about_time(measured, limits),
         _about_memory(measured, samples, limits),
@@ -141,18 +149,8 @@ def _about_memory(measured: Measured, samples: Sequence[Sample], limits: Limits)
     return None
 
 
-@dataclass(frozen=True)
-class UseChart:
-    """One chart of a job's use: ``data`` as the page's charts take it, and its reading in a sentence."""
-
-    id: str
-    title: str
-    reading: str
-    data: Mapping[str, Any]
-
-
 def charts(use: JobUse, limits: Limits) -> list[UseChart]:
-    """Cores that were busy and memory over time; none with fewer than two samples."""
+    """Cores that were busy, memory, and what its devices did over time; none with fewer than two samples."""
     if len(use.samples) < 2 or use.measured is None:
         return []
     labels = [f"{each.wall_ms / 1000:.0f}" for each in use.samples]
@@ -184,4 +182,5 @@ def charts(use: JobUse, limits: Limits) -> list[UseChart]:
                 "unit": "MiB",
             },
         ),
+        *device_use.charts(use.samples, use.devices, common),
     ]

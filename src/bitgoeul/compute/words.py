@@ -10,7 +10,14 @@ from django.utils.translation import gettext
 from bitgoeul.kernel.text import N_, Text
 
 from .isolation import HELD_TEXTS, THREATS, TIER_TEXTS, Held, Tier
-from .ports import NodeState
+from .ports import (
+    DEVICES_BOUNDARY,
+    DEVICES_MEASURED,
+    DEVICES_READER,
+    DEVICES_UNREAD,
+    DEVICES_UNREAD_DETAIL,
+    NodeState,
+)
 from .states import JobState
 from .types import SweepView
 
@@ -44,6 +51,8 @@ PLAIN_WORDS = {
 
 # They have a place of their own on the page.
 ISOLATION_WORDS = ("isolation", "isolation_parts", "isolation_why_not")
+DEVICE_WORDS = (DEVICES_READER, DEVICES_MEASURED, DEVICES_BOUNDARY, DEVICES_UNREAD, DEVICES_UNREAD_DETAIL)
+APART = frozenset((*ISOLATION_WORDS, *DEVICE_WORDS))
 
 
 @dataclass(frozen=True)
@@ -75,8 +84,8 @@ def _held(held: Held, parts: str) -> Held:
 
 
 def environment_rows(environment: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What the engine told of the machine, in words; isolation stands apart."""
-    told = {name: value for name, value in environment.items() if name not in ISOLATION_WORDS and value}
+    """What the engine told of the machine, in words; isolation and who measures devices stand apart."""
+    told = {name: value for name, value in environment.items() if name not in APART and value}
     return [(plain_word(name), value) for name, value in told.items()]
 
 

@@ -51,7 +51,7 @@ def end_used(row: Job, seen: Observation, record: UsageRecord | None, kept: Sequ
         ignore_conflicts=True,
     )
     if record is not None and record.samples:
-        points = [list(each) for each in record.samples]
+        points = [each.kept() for each in record.samples]
         JobSamples.objects.bulk_create([JobSamples(job=row, points=points)], ignore_conflicts=True)
     changes = {
         "started_at": seen.started_at,

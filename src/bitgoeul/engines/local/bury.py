@@ -62,6 +62,7 @@ def cut_off(job: JobDir, start: Record, ending: Ending, params: Mapping[str, str
         "memory_kib_max": last["memory_kib_max"],
         "metering": last.get("metering", ""),
         "samples": last.get("samples", []),
+        "devices": last.get("devices", {}),
     }
 
 

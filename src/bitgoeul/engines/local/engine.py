@@ -235,6 +235,7 @@ class LocalEngine(JobStore):
             "launches": launches(job) + 1,
             "launched_at": rfc3339(now()),
             "isolation": isolation.to_json(),
+            "telemetry": self.config.telemetry.to_json() if self.config.telemetry else None,
         }
         try:
             job.write("launch", launch)

@@ -152,7 +152,11 @@ class JobDir:
             cpu_ms=last["cpu_ms"],
             memory_kib_max=last["memory_kib_max"],
             final=end is not None,
-            environment={**start.get("environment", {}), "metering": last.get("metering", "")},
+            environment={
+                **start.get("environment", {}),
+                "metering": last.get("metering", ""),
+                **last.get("devices", {}),
+            },
             samples=tuple(Sample(*point) for point in last.get("samples", ())),
         )
 

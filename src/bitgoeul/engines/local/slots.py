@@ -10,8 +10,9 @@ from typing import Any
 from bitgoeul.compute.ports import Capacity, EngineRefused, JobSpec, Slots, Tier
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
+from bitgoeul.telemetry import TelemetrySettings
 
-CONFIG_FIELDS = ("cores", "memory_mib", "devices", "isolation", "isolation_min")
+CONFIG_FIELDS = ("cores", "memory_mib", "devices", "isolation", "isolation_min", "telemetry")
 CORES_VARIABLE, TARGETS_VARIABLE = "BITGOEUL_LOCAL_CORES", "BITGOEUL_LOCAL_TARGETS"
 ISOLATION_VARIABLE = "BITGOEUL_LOCAL_ISOLATION"
 AUTO = "auto"
@@ -22,6 +23,7 @@ class LocalConfig:
     """What the local engine may hand out: whole cores, MiB of memory, and virtual devices by name.
 
     ``isolation`` is a tier, or "auto" for the best that works here; below ``isolation_min`` no job starts.
+    ``telemetry`` says who measures the devices by the numbers that they have here; nobody where it is None.
     """
 
     cores: int
@@ -29,6 +31,7 @@ class LocalConfig:
     devices: Mapping[str, int]
     isolation: str = AUTO
     isolation_min: Tier = Tier.LIMITS
+    telemetry: TelemetrySettings | None = None
 
     def accepts(self, tier: Tier) -> bool:
         """Whether jobs may start under ``tier``."""
@@ -49,6 +52,12 @@ class LocalConfig:
                 name=unknown[0],
                 names=", ".join(CONFIG_FIELDS),
             )
+        telemetry = TelemetrySettings.read(data.get("telemetry"))
+        if telemetry is not None and "devices" not in data:  # what is counted by itself is no card
+            raise BadInput(
+                N_("“telemetry” needs “devices”: the cards of this machine, by name and number."),
+                field="telemetry",
+            )
         targets = int(os.environ.get(TARGETS_VARIABLE) or 1)
         devices = data.get("devices", {"software-target": targets} if targets else {})
         if not isinstance(devices, Mapping):
@@ -59,6 +68,7 @@ class LocalConfig:
             {str(name): _count("devices", count) for name, count in devices.items()},
             _isolation("isolation", data, (AUTO, *Tier)),
             Tier(_isolation("isolation_min", data, tuple(Tier))),
+            telemetry,
         )
 
 
@@ -93,7 +103,8 @@ class Grant:
     """The very cores and device numbers a started job holds.
 
     ``pinned`` is false where somebody else has chosen the processors already; ``variables`` are what the program
-    must be told of its devices beside our own names for them.
+    must be told of its devices beside our own names for them. ``indices`` are the devices' numbers as whoever
+    measures them counts, where these are known; ``shared`` devices are parts of a card that others use too.
     """
 
     cores: tuple[int, ...]
@@ -102,6 +113,8 @@ class Grant:
     exclusive: bool = False
     pinned: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
+    indices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    shared: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` reads them back."""
@@ -112,6 +125,8 @@ class Grant:
             "exclusive": self.exclusive,
             "pinned": self.pinned,
             "variables": dict(self.variables),
+            "indices": {name: list(numbers) for name, numbers in self.indices.items()},
+            "shared": self.shared,
         }
 
     @classmethod
@@ -119,7 +134,17 @@ class Grant:
         """Read what ``to_json`` wrote."""
         devices = {name: tuple(numbers) for name, numbers in data["devices"].items()}
         pinned, variables = data.get("pinned", True), data.get("variables", {})
-        return cls(tuple(data["cores"]), data["memory_mib"], devices, data["exclusive"], pinned, variables)
+        indices = {name: tuple(numbers) for name, numbers in data.get("indices", {}).items()}
+        return cls(
+            tuple(data["cores"]),
+            data["memory_mib"],
+            devices,
+            data["exclusive"],
+            pinned,
+            variables,
+            indices,
+            data.get("shared", False),
+        )
 
 
 @dataclass
@@ -154,7 +179,7 @@ class Board:
         if any(len(devices[name]) < count for name, count in spec.devices.items()):
             return None
         given = {name: tuple(devices[name][:count]) for name, count in spec.devices.items()}
-        grant = Grant(tuple(cores[: limits.cores]), limits.memory_mib, given, spec.exclusive)
+        grant = Grant(tuple(cores[: limits.cores]), limits.memory_mib, given, spec.exclusive, indices=given)
         self.held.append(grant)
         return grant
 

@@ -2,7 +2,8 @@
 
 ``python -m bitgoeul.engines.local.wrapper DIRECTORY`` is started by the engine with the lock of DIRECTORY already
 held by an inherited descriptor: the lock says that the job lives, from before the first line here until the kernel
-closes the descriptor. One thread, no signal handlers: signals are waited for.
+closes the descriptor. No signal handlers: signals are waited for. One thread supervises; where devices are
+measured a second one does that alone, begun after the last fork, and nothing ever waits for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bitgoeul.kernel.clock import now, rfc3339
 
 from .bury import never_started
 from .confine import MIB, become_subreaper, confiner, environment
+from .devices import watch_of
 from .endings import Seen, classify
 from .files import Record
 from .isolation.cgroups import Cgroup
@@ -50,6 +52,7 @@ class Wrapper:
             raise FileNotFoundError(directory.path / "launch.json")
         self.directory, self.spec, self.grant = directory, directory.spec(), grant
         self.supervisor, self.told = supervisor, told or {}
+        self.devices = watch_of((directory.read("launch") or {}).get("telemetry"), self.grant)
         self.enclosure = Enclosure(directory.isolation(), directory.path.name)
         self.cause: Ending | None = None
         self.detail = ""
@@ -75,12 +78,16 @@ class Wrapper:
             told = getattr(error, "strerror", None) or "its isolation could not be set up"
             self.cause, self.detail = Ending.NOT_STARTED, f"{self.spec.argv[0]}: {told}"
         else:
+            if self.devices is not None:
+                self.devices.start()
             self._watch()
             self._clear()
         record = self._exit_record()
         if not self.enclosure.remove():
             print("the cgroup could not be removed", file=sys.stderr)
         self.directory.write("exit", record)
+        if self.devices is not None:
+            self.devices.stop()
 
     # --- start
 
@@ -110,7 +117,7 @@ class Wrapper:
                 stdout=out,
                 stderr=err,
                 pass_fds=self.enclosure.pass_fds,
-                preexec_fn=confiner(self.spec, self.grant, self.enclosure),  # safe: this process has one thread
+                preexec_fn=confiner(self.spec, self.grant, self.enclosure),  # safe: one thread yet
             )
         finally:
             self.enclosure.close()
@@ -243,8 +250,12 @@ class Wrapper:
     def _sampled(self, *, last: bool = False) -> Record:
         """What was measured, and how it went until now."""
         measured = self._measured()
-        self.samples.add(measured["wall_ms"], measured["cpu_ms"], last=last)
-        return {**measured, "samples": self.samples.points}
+        if self.devices is None:
+            self.samples.add(measured["wall_ms"], measured["cpu_ms"], last=last)
+            return {**measured, "samples": self.samples.points}
+        self.samples.add(measured["wall_ms"], measured["cpu_ms"], self.devices.take, last=last)
+        self.devices.pace(self.samples.every_ms)
+        return {**measured, "samples": self.samples.points, "devices": self.devices.facts()}
 
     def _measured(self) -> Record:
         """Times and memory from the job's cgroup where it counts them, else from its processes as we saw them."""

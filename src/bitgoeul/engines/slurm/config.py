@@ -12,6 +12,7 @@ from typing import Any
 from bitgoeul.compute.ports import Tier, account_name
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_
+from bitgoeul.telemetry import TelemetrySettings
 
 CORE = "core"
 # What Slurm takes as the name of an account, a partition or a resource.
@@ -52,7 +53,8 @@ class SlurmConfig:
     for ``core``, where jobs without a device go. ``devices`` maps a device to Slurm's resource, as ``npu-atom`` to
     ``npu:atom``. Jobs go to ``account`` if it is set, else to the account of their project. ``login`` is the
     platform's own name at the cluster, and ``logins`` gives the name of each person who has one by e-mail. With
-    ``rest`` jobs are handed over by slurmrestd instead of sbatch.
+    ``rest`` jobs are handed over by slurmrestd instead of sbatch. ``telemetry`` says who measures a job's devices
+    on its node.
     """
 
     partitions: Mapping[str, str]
@@ -66,6 +68,7 @@ class SlurmConfig:
     login: str = ""
     logins: Mapping[str, str] = field(default_factory=dict)
     rest: RestConfig | None = None
+    telemetry: TelemetrySettings | None = None
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> SlurmConfig:
@@ -99,6 +102,7 @@ class SlurmConfig:
             login=_text("login", data),
             rest=RestConfig.read(data.get("rest")),
             logins=_names("logins", data.get("logins", {}), NAME),
+            telemetry=TelemetrySettings.read(data.get("telemetry")),
         )
 
     def account_of(self, project: str) -> str:

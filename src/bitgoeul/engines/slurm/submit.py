@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -84,7 +85,8 @@ def ranges(indices: Sequence[int]) -> str:
 
 
 def _script(directory: Path, config: SlurmConfig) -> str:
-    words = (config.python, "-I", "-m", ENTRY, str(directory), str(config.isolation))
+    telemetry = () if config.telemetry is None else (json.dumps(config.telemetry.to_json()),)
+    words = (config.python, "-I", "-m", ENTRY, str(directory), str(config.isolation), *telemetry)
     return f"#!/bin/sh\nexec {shlex.join(words)}\n"
 
 
