@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.utils.translation import gettext
@@ -66,10 +66,11 @@ def shown(record: Mapping[str, Any]) -> dict[str, Any]:
         "compatibility": {
             "results": [gettext(text) for text in RESULTS.values()],
             "parts": _lines(groups, lambda group: gettext(PARTS.get(group[0], group[0]))),
-            "opsets": _lines(groups, _opset),
+            "opsets": [replace(line, title=str(int(line.title))) for line in _lines(groups, _opset)],
             "operators": operators,
             "complete": sum(line.good for line in operators),
             "chart": _chart(operators),
+            "reading": _reading(operators),
             "light": _light(groups),
             "models": [
                 _detail([None, one["name"], one["result"], one["detail"]]) for one in record.get("models", [])
@@ -85,7 +86,7 @@ def shown(record: Mapping[str, Any]) -> dict[str, Any]:
 def _opset(group: Sequence[Any]) -> str | None:
     if group[0] != "node" or ":" in group[1]:
         return None
-    return gettext("opset {number}").format(number=f"{group[2]:02d}")
+    return f"{group[2]:03d}"
 
 
 def _lines(groups: Sequence[Sequence[Any]], title: Any) -> list[Line]:
@@ -112,9 +113,7 @@ def _detail(line: Sequence[Any]) -> Detail:
 def _chart(operators: Sequence[Line]) -> dict[str, Any] | None:
     """The operators with most cases that do not pass; None when every one passes in full."""
     letters = list(RESULTS)
-    part = sorted(
-        (line for line in operators if not line.good), key=lambda line: (_good(line) - line.total, line.title)
-    )
+    part = _part(operators)
     if not part:
         return None
     chosen = part[:CHART_OPERATORS_MAX]
@@ -130,6 +129,22 @@ def _chart(operators: Sequence[Line]) -> dict[str, Any] | None:
         "x_label": gettext("ONNX operator"),
         "y_label": gettext("Cases"),
     }
+
+
+def _reading(operators: Sequence[Line]) -> str:
+    """The chart in one sentence; empty where there is no chart."""
+    part = _part(operators)
+    if not part:
+        return ""
+    return gettext("{operator} has most of them: {count} of its {total} cases do not pass.").format(
+        operator=part[0].title, count=part[0].total - _good(part[0]), total=part[0].total
+    )
+
+
+def _part(operators: Sequence[Line]) -> list[Line]:
+    """The operators that do not pass every case, the worst first."""
+    part = [line for line in operators if not line.good]
+    return sorted(part, key=lambda line: (_good(line) - line.total, line.title))
 
 
 def _good(line: Line) -> int:

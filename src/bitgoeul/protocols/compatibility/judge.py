@@ -67,7 +67,7 @@ def _judge(record: Json, definition: Json) -> tuple[Outcome, list[Reason]]:
         outcome, reason = _finding(finding)
         sound = all(each.passed for each in reasons)
         return (outcome if sound else Outcome.INVALID), [*reasons, reason]
-    reasons += [_suite(record, definition), _canary(record, definition)]
+    reasons += [_inputs(record), _suite(record, definition), _canary(record, definition)]
     groups = _groups(record)
     reasons.append(_sums(record, definition, groups))
     if any(reason.passed is False for reason in reasons):
@@ -104,6 +104,15 @@ def _engine(record: Json, definition: Json) -> Reason:
     )
     limit = ", ".join(f"{name} {version}" for name, version in sorted(wanted.items()))
     return Reason("engine", not wrong, text, ", ".join(wrong) or None, limit)
+
+
+def _inputs(record: Json) -> Reason:
+    seen = {entry.get("digest") for entry in get(record, "inputs", list) if isinstance(entry, dict)}
+    fits = seen == {get(record, "subject.digest", str)}
+    return Reason("inputs", fits, Text(
+        N_("Every input file has the digest that was ordered.") if fits
+        else N_("An input file does not have the digest that was ordered.")
+    ))  # fmt: skip
 
 
 def _finding(finding: Json) -> tuple[Outcome, Reason]:
