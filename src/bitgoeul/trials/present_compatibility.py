@@ -76,6 +76,7 @@ def shown(record: Mapping[str, Any]) -> dict[str, Any]:
                 _detail([None, one["name"], one["result"], one["detail"]]) for one in record.get("models", [])
             ],
             "details": [_detail(line) for line in record.get("details", [])[:DETAILS_MAX]],
+            "bad": len(record.get("details", [])) + record.get("details_left_out", 0),
             "more": max(0, len(record.get("details", [])) - DETAILS_MAX) + record.get("details_left_out", 0),
         }
         if groups

@@ -138,7 +138,9 @@ def _describe(trial: Trial, stack: Stack) -> None:
         raise Stopped(SUBJECT, str(Fault.NOT_READY), "describe", cause)
     if status == FAULT_STATUS:
         told = json.loads((out / "fault.json").read_text(encoding="utf-8"))
-        raise Stopped(SUBJECT, told["fault"], "describe", told["detail"])
+        # What the centre's own runtime lacks, a provider or a device, says nothing of the stack either.
+        lacking = told["fault"] == Fault.NOT_READY and registry.in_process(stack.target)
+        raise Stopped(REFEREE if lacking else SUBJECT, told["fault"], "describe", told["detail"])
     if status:
         raise Stopped(SUBJECT, str(Fault.CRASHED), "describe", _how(status, out / "stderr.txt"))
     lines = (out / "results").read_text(encoding="utf-8").splitlines()
