@@ -15,8 +15,14 @@ STACK = stack_file(Stack("onnxruntime", {}))
 
 
 @pytest.fixture
-def ara_in(sign_in, ara):
-    return sign_in(ara)
+def english(client):
+    client.cookies["django_language"] = "en"
+    return client
+
+
+@pytest.fixture
+def ara_in(sign_in, owner, english):
+    return sign_in(owner)
 
 
 @pytest.fixture
@@ -92,7 +98,9 @@ def test_a_stack_is_brought_in_and_asked_for_on_pages(ara_in, project, compatibi
     assert ara_in.post(address, wish).status_code == 302
 
 
-def test_a_form_offers_what_its_protocol_takes_and_names_the_other_protocols(ara_in, project, version, stack):
+def test_a_form_offers_what_its_protocol_takes_and_names_the_other_protocols(
+    ara_in, project, version, stack, compatibility
+):
     address = reverse("trials:trial_new", args=[project.id])
     for chosen, other, words in (
         (version, stack, "Compatibility: ONNX operators and models"),

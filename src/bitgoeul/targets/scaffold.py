@@ -99,7 +99,7 @@ class Network:
 '''
 
 TEST = '''\
-"""The conformance kit against this target, as installed: `pip install -e .`, then `pytest`."""
+"""The conformance kit against this target, as installed: `pip install .`, then `pytest`."""
 
 from bitgoeul.targets.conformance import findings, fit
 
@@ -112,7 +112,7 @@ def test_the_target_is_fit_for_trials():
 README = """\
 # $name: a target for bitgoeul
 
-    pip install -e .            # into the environment that bitgoeul runs in
+    pip install .               # into the environment that bitgoeul runs in; a trial sees nothing else
     bitgoeul target check $name
     bitgoeul target stack $name --to $name.json
     pytest

@@ -49,7 +49,7 @@ def new(name: str, directory: Path | None, as_json: bool) -> None:
         raise bad_input(f"--directory: {error.filename} cannot be written: {error.strerror}") from None
     out = Out(as_json)
     out.row({"target": name, "directory": str(folder)}, f"{folder}/ is a working plug-in.")
-    out.note(f"Next: pip install -e {folder}, then: bitgoeul target check {name}")
+    out.note(f"Next: pip install {folder}/, then: bitgoeul target check {name}")
 
 
 @target.command("check")
