@@ -81,18 +81,20 @@ class $class_name:
 
     def load(self, model: Path) -> Network:
         """Compile and load an ONNX file. Raise for what the chip cannot take; say which operator."""
-        return Network(ReferenceEvaluator(str(model)))
+        return Network(onnx.load(model))
 
 
 class Network:
     """A loaded model."""
 
-    def __init__(self, evaluator: ReferenceEvaluator) -> None:
-        self._evaluator = evaluator
+    def __init__(self, model: onnx.ModelProto) -> None:
+        weights = {one.name for one in model.graph.initializer}  # older models list them among the inputs
+        self._names = [port.name for port in model.graph.input if port.name not in weights]
+        self._evaluator = ReferenceEvaluator(model)
 
     def infer(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         """One batch: the graph's inputs in their order -> its outputs in their order."""
-        return self._evaluator.run(None, dict(zip(self._evaluator.input_names, inputs)))
+        return self._evaluator.run(None, dict(zip(self._names, inputs)))
 
     def close(self) -> None:
         """Let the model's memory go."""

@@ -212,7 +212,7 @@ class Loaded(Protocol):
     """A model that a target has loaded."""
 
     def infer(self, inputs: Sequence[Value]) -> Sequence[Value]:
-        """One batch: the model's inputs in the order of its graph → its outputs in that order."""
+        """One batch: the graph's inputs in its order, without those that are weights → its outputs in order."""
 
     def close(self) -> None:
         """Called once, after the last answer."""
