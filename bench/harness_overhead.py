@@ -22,7 +22,7 @@ import numpy as np
 
 from bitgoeul.protocols.inference import example_models
 from bitgoeul.protocols.inference.harness import loadgen, step
-from bitgoeul.targets import onnx_cpu
+from bitgoeul.targets.onnx_runtime import OnnxRunner, OnnxRuntime
 from bitgoeul.trials.ports import Contract
 
 LIMIT = 1.35
@@ -40,7 +40,7 @@ def write_model(path: Path, width: int) -> None:
     example_models.write_classifier(path, layers)
 
 
-def bare_ns(runner: onnx_cpu.OnnxRunner, samples: np.ndarray, queries: int = QUERIES) -> float:
+def bare_ns(runner: OnnxRunner, samples: np.ndarray, queries: int = QUERIES) -> float:
     """The median of a loop that only asks ONNX Runtime and stamps."""
     run, feeds = runner._run, [{"pixels": samples[i : i + 1]} for i in range(len(samples))]
     clock, times = time.perf_counter_ns, array("Q")
@@ -52,7 +52,7 @@ def bare_ns(runner: onnx_cpu.OnnxRunner, samples: np.ndarray, queries: int = QUE
     return median(times)
 
 
-def harness_ns(runner: onnx_cpu.OnnxRunner, count: int, out: Path) -> int:
+def harness_ns(runner: OnnxRunner, count: int, out: Path) -> int:
     """LoadGen's median, issue to completion, over the trial's own callback."""
     shared = mmap.mmap(-1, 16)
     bench = step.Bench({}, out, memoryview(shared).cast("Q"), array("Q"))
@@ -80,7 +80,7 @@ def measure() -> dict[str, Any]:
         contract = Contract(columns_in=64, columns_out=10, answer_limit_ms=1000, silence_limit_ms=1000)
         for width in WIDTHS:
             write_model(folder / f"{width}.onnx", width)
-            runner = onnx_cpu.TARGET.open(folder / f"{width}.onnx", samples, contract)
+            runner = OnnxRuntime({}).open(folder / f"{width}.onnx", samples, contract)
             if min(bare_ns(runner, samples, 1000) for _ in range(60)) >= ABOUT_NS:
                 break
         bare: list[float] = []

@@ -16,6 +16,8 @@ from bitgoeul.trials.ports import Order
 
 @pytest.fixture
 def order(definition):
+    definition = {**base_definition(), **{name: definition[name] for name in ("assets", "expected")}}
+
     def make(**changes):
         values = {
             "trial_id": "t", "attempt": 1, "protocol_digest": digest(definition), "definition": definition,
@@ -73,6 +75,13 @@ def test_the_harness_is_not_told_how_it_is_judged(order):
     told = json.loads(PLUGIN.prepare(order()).files["trial.json"])
     assert "acceptance" not in told["definition"]
     assert told["timing_gate"] == {"lost_max": 3}
+
+
+def test_a_version_that_named_its_targets_otherwise_is_refused_by_name(order, definition):
+    assert "entry" in definition["targets"]["onnx"]
+    with pytest.raises(BadInput) as refused:
+        PLUGIN.prepare(order(definition=definition))
+    assert refused.value.field == "protocol"
 
 
 def test_another_kind_of_subject_is_refused(order):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from bitgoeul.targets import onnx_cpu, pipe
+from bitgoeul.targets.onnx_runtime import OnnxRuntime
+from bitgoeul.targets.pipe import Pipe
 from bitgoeul.trials.ports import Contract, Fault, SubjectFault
 from protocols import subjects
 
@@ -30,17 +31,17 @@ def fault_of(target, path):
 
 
 def test_a_good_model_answers_one_and_many(tmp_path):
-    runner = onnx_cpu.TARGET.open(subjects.linear(tmp_path / "m.onnx"), SAMPLES, CONTRACT)
+    runner = OnnxRuntime({}).open(subjects.linear(tmp_path / "m.onnx"), SAMPLES, CONTRACT)
     assert runner.one(0).shape == (1, 10)
     assert runner.batch([0, 3, 5]).shape == (3, 10)
-    assert onnx_cpu.TARGET.hop_ns() == 0
+    assert OnnxRuntime({}).hop_ns() == 0
 
 
 @pytest.mark.parametrize("data", [b"\x00", b"not a model", b"\x08\x08" * 100, b"PK\x03\x04zip"])
 def test_not_a_model(tmp_path, data):
     path = tmp_path / "m.onnx"
     path.write_bytes(data)
-    assert fault_of(onnx_cpu.TARGET, path) is Fault.NOT_A_MODEL
+    assert fault_of(OnnxRuntime({}), path) is Fault.NOT_A_MODEL
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_an_unsupported_operator_is_named(tmp_path, operator, domain):
     node = helper.make_node(operator, ["pixels"], ["scores"], domain=domain)
     path = subjects.model(tmp_path / "m.onnx", [node], domains=[domain] if domain else [])
     with pytest.raises(SubjectFault) as caught:
-        onnx_cpu.TARGET.open(path, SAMPLES, CONTRACT)
+        OnnxRuntime({}).open(path, SAMPLES, CONTRACT)
     assert caught.value.fault is Fault.UNSUPPORTED_OPERATOR
     assert operator in caught.value.detail
 
@@ -66,7 +67,7 @@ def test_an_unsupported_operator_is_named(tmp_path, operator, domain):
 )
 def test_a_wrong_input(tmp_path, ports):
     path = subjects.linear(tmp_path / "m.onnx", **ports)
-    assert fault_of(onnx_cpu.TARGET, path) is Fault.WRONG_INPUT
+    assert fault_of(OnnxRuntime({}), path) is Fault.WRONG_INPUT
 
 
 def test_a_wrong_input_type(tmp_path):
@@ -77,18 +78,18 @@ def test_a_wrong_input_type(tmp_path):
     weights = [("weight", np.zeros((64, 10), dtype=np.float32))]
     inputs = (("pixels", TensorProto.DOUBLE, ["batch", 64]),)
     path = subjects.model(tmp_path / "m.onnx", nodes, inputs=inputs, weights=weights)
-    assert fault_of(onnx_cpu.TARGET, path) is Fault.WRONG_INPUT
+    assert fault_of(OnnxRuntime({}), path) is Fault.WRONG_INPUT
 
 
 @pytest.mark.parametrize("told", [7, "any"])
 def test_a_wrong_output(tmp_path, told):
     outputs = (("scores", TensorProto.FLOAT, ["batch", told]),)
     path = subjects.linear(tmp_path / "m.onnx", columns_out=7, outputs=outputs)
-    assert fault_of(onnx_cpu.TARGET, path) is Fault.WRONG_OUTPUT
+    assert fault_of(OnnxRuntime({}), path) is Fault.WRONG_OUTPUT
 
 
 def test_a_good_program_answers(tmp_path):
-    runner = pipe.TARGET.open(subjects.program(tmp_path / "p.py"), SAMPLES, CONTRACT)
+    runner = Pipe({}).open(subjects.program(tmp_path / "p.py"), SAMPLES, CONTRACT)
     assert runner.one(0).shape == (1, 10)
     assert runner.batch([1, 2, 3]).shape == (3, 10)
     runner.close()
@@ -96,7 +97,7 @@ def test_a_good_program_answers(tmp_path):
 
 
 def test_the_hop_costs_something_and_is_measured():
-    assert 1_000 < pipe.TARGET.hop_ns() < 50_000_000
+    assert 1_000 < Pipe({}).hop_ns() < 50_000_000
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_the_hop_costs_something_and_is_measured():
     ],
 )  # fmt: skip
 def test_a_bad_program_is_named(tmp_path, answer, setup, fault):
-    assert fault_of(pipe.TARGET, subjects.program(tmp_path / "p.py", answer, setup)) is fault
+    assert fault_of(Pipe({}), subjects.program(tmp_path / "p.py", answer, setup)) is fault
 
 
 @pytest.mark.parametrize(
@@ -149,6 +150,6 @@ def test_a_file_that_is_no_model_is_told_of_without_its_place(tmp_path, data):
     path = tmp_path / "subject.bin"
     path.write_bytes(data)
     with pytest.raises(SubjectFault) as caught:
-        onnx_cpu.TARGET.open(path, SAMPLES, CONTRACT)
+        OnnxRuntime({}).open(path, SAMPLES, CONTRACT)
     assert str(tmp_path) not in caught.value.detail
     assert "subject.bin" not in caught.value.detail

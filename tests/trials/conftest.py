@@ -104,7 +104,7 @@ def true_record():
         definition = protocol.definition
         record.update(trial_id=str(view.id), attempt=view.attempt, parameters=dict(view.parameters))
         record["subject"]["digest"] = view.subject_digest
-        record["protocol"]["digest"] = protocol.digest
+        record["protocol"].update(digest=protocol.digest, version=definition["version"])
         record["inputs"] = [{"name": n, "digest": d, "bytes": 1} for n, d in definition["assets"].items()]
         record["inputs"].append({"name": "subject.bin", "digest": view.subject_digest, "bytes": 1})
         record["canary"] = {

@@ -31,7 +31,7 @@ def test_the_whole_way_to_a_trial(ara_in, project, protocol, funded):
     assert version.status_code == 201
     assert version.json()["digest"] == sha256_hex(b"bytes")
     protocols = ara_in.get("/api/v1/protocols").json()["items"]
-    assert [one["code"] for one in protocols] == ["inference"]
+    assert [one["code"] for one in protocols] == ["compatibility", "inference"]
     wish = {"id": str(new_id()), "subject_version_id": version.json()["id"], "visibility": "public"}
     estimate = post(ara_in, "/trials/estimate", wish).json()
     assert estimate["amounts"]["core_ms"] == 1000 * estimate["wall_seconds"]

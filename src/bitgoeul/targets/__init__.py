@@ -1,1 +1,1 @@
-"""Target plug-ins: what a subject runs on."""
+"""Target plug-ins: chips with their software, and what makes and asks them."""

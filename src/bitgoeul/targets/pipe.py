@@ -16,14 +16,15 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bitgoeul.trials.ports import Contract, Fault, SubjectFault
+from bitgoeul.targets.options import only, processor
+from bitgoeul.trials.ports import Contract, Fault, Loaded, SubjectFault
 
 GREETING = b"BGP1"
 HEAD = struct.Struct("<QII")
@@ -34,7 +35,20 @@ Scores = np.ndarray[Any, Any]
 
 
 class Pipe:
-    """The target ``pipe``. The subject is a Python program; a vendor's adapter starts its own software there."""
+    """The target ``pipe``. The subject is a Python program that answers float32 rows; it loads no models."""
+
+    packages: tuple[str, ...] = ()
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        only(options, ())
+
+    def describe(self) -> Mapping[str, str]:
+        """The processor: what else the program uses it does not say."""
+        return processor()
+
+    def load(self, model: Path) -> Loaded:
+        """Raises SubjectFault: the subject itself is the program."""
+        raise SubjectFault(Fault.NOT_READY, "the target pipe runs a subject's own program; it loads no models")
 
     def open(self, path: Path, samples: Scores, contract: Contract) -> PipeRunner:
         """Start the program and wait for its greeting; raises SubjectFault (CRASHED, NOT_READY)."""
@@ -52,9 +66,6 @@ class Pipe:
             times.append(time.perf_counter_ns() - started)
         runner.close()
         return int(statistics.median(times))
-
-
-TARGET = Pipe()
 
 
 class PipeRunner:

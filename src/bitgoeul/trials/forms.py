@@ -22,11 +22,12 @@ class VersionForm(PortalForm):
 
     version_id = forms.UUIDField(widget=forms.HiddenInput, initial=new_id)
     file = forms.FileField(
-        label=_("Model file"),
+        label=_("File"),
         max_length=200,
         allow_empty_file=True,
         help_text=_(
-            "ONNX with standard operators, at most 64 MiB. It is opened only inside the trial, apart from here."
+            "A model: ONNX with standard operators. A stack: the file that “bitgoeul target stack” writes. "
+            "At most 64 MiB; it is opened only inside the trial, apart from here."
         ),
     )
     note = forms.CharField(

@@ -1,7 +1,8 @@
 """What a trial needs from outside: protocol plug-ins and targets. Pure; no Django.
 
 A **protocol plug-in** (entry point group ``bitgoeul.protocols``) says what is measured and judges the record.
-A **target** (named in a protocol's definition as ``module:object``) runs a subject inside the harness.
+A **target** (entry point group ``bitgoeul.targets``, named by its code) is a chip with its software, as its vendor
+plugs it in: it describes itself, loads a model and answers batches.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from bitgoeul.kernel.text import Text
 
@@ -130,10 +131,12 @@ class Fault(StrEnum):
     """How a subject can fail to answer; each ends a trial by name within a bounded time."""
 
     NOT_A_MODEL = "not_a_model"
+    NOT_A_STACK = "not_a_stack"
     UNSUPPORTED_OPERATOR = "unsupported_operator"
     WRONG_INPUT = "wrong_input"
     WRONG_OUTPUT = "wrong_output"
     NOT_READY = "not_ready"
+    REFUSED = "refused"
     NO_ANSWER = "no_answer"
     CRASHED = "crashed"
     ANSWERED_TWICE = "answered_twice"
@@ -197,11 +200,84 @@ class Runner(Protocol):
         """Called once after the last answer; raises SubjectFault for answers that nobody asked for."""
 
 
+# What a target may say of itself; what it does not know it leaves out.
+DESCRIBED = ("chip", "driver", "sdk", "firmware", "clocks")
+DESCRIBED_CHARACTERS_MAX = 200
+
+# One input or output of a model: a tensor, a list of values (ONNX sequence), or None (an optional without value).
+Value = Any
+
+
+class Loaded(Protocol):
+    """A model that a target has loaded."""
+
+    def infer(self, inputs: Sequence[Value]) -> Sequence[Value]:
+        """One batch: the graph's inputs in its order, without those that are weights → its outputs in order."""
+
+    def close(self) -> None:
+        """Called once, after the last answer."""
+
+
 class Target(Protocol):
-    """Where subjects run. ``open`` is called once in each measuring child, never in web or worker."""
+    """A chip with its software. Made as ``factory(options)``; lives in a measuring child, never in web or worker.
+
+    Whatever a method raises is a refusal with that message. The centre's own targets run inside the measuring
+    child, everybody else's one process further, through the same methods.
+    """
+
+    def describe(self) -> Mapping[str, str]:
+        """Some of ``DESCRIBED`` → one line of text; what is unknown is absent. Called once for every record."""
+
+    def load(self, model: Path) -> Loaded:
+        """Take the ONNX file ``model``, compiling it where the chip asks for that. May be called many times."""
+
+
+@runtime_checkable
+class Compiler(Protocol):
+    """Ability of a target: a model can be compiled ahead, and what was compiled is what ``load`` gets."""
+
+    def compile(self, model: Path, folder: Path) -> Path:
+        """Compile ``model`` into ``folder``; the file that ``load`` then takes."""
+
+
+@runtime_checkable
+class Scaler(Protocol):
+    """Ability of a target: it can use several boards."""
+
+    def scale(self, boards: int) -> None:
+        """Use so many boards for what is loaded from now on; raises when there are fewer."""
+
+
+@runtime_checkable
+class Telemetry(Protocol):
+    """Ability of a target: readings of its own sensors."""
+
+    def telemetry(self) -> Mapping[str, int]:
+        """Whole numbers of this moment, each name ending in its unit, for example ``card_power_mw``."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """Ability of a target: a path of its own for samples that are timed one by one."""
 
     def open(self, path: Path, samples: np.ndarray[Any, Any], contract: Contract) -> Runner:
         """Load the subject at ``path`` for these samples (float32 ``[n, columns_in]``); raises SubjectFault."""
 
     def hop_ns(self) -> int:
         """The median cost of reaching a subject here, in ns, measured with a subject of our own; 0 in process."""
+
+
+def described(told: object) -> dict[str, str]:
+    """What a target said of itself, checked; raises SubjectFault (MALFORMED) naming what does not fit."""
+    if not isinstance(told, Mapping):
+        raise SubjectFault(Fault.MALFORMED, f"describe() gave {type(told).__name__}, a mapping was expected")
+    for name, text in told.items():
+        if name not in DESCRIBED:
+            raise SubjectFault(Fault.MALFORMED, f"describe() told “{name}”; known are {', '.join(DESCRIBED)}")
+        if not isinstance(text, str) or not text.strip() or not text.isprintable():
+            raise SubjectFault(Fault.MALFORMED, f"describe(): “{name}” is not one line of text")
+        if len(text) > DESCRIBED_CHARACTERS_MAX:
+            raise SubjectFault(
+                Fault.MALFORMED, f"describe(): “{name}” has more than {DESCRIBED_CHARACTERS_MAX} characters"
+            )
+    return {name: str(told[name]) for name in DESCRIBED if name in told}

@@ -26,12 +26,30 @@ CHECK_TITLES: Mapping[str, str] = {
     "canary": N_("Reference repeated first"),
     "accuracy": N_("Accuracy against FP32, paired"),
     "complete": N_("All samples answered"),
+    "suite": N_("Cases of the suite"),
+    "sums": N_("Results add up"),
+    "light_models": N_("Light models"),
+    "required_operators": N_("Required operators run"),
+    "required_complete": N_("Required operators complete"),
+    "wrong": N_("Wrong answers"),
+    "crashed": N_("Crashes"),
+    "timed_out": N_("Time-outs"),
+    "own_models": N_("Models brought along"),
     "quiet": N_("Quiet machine"),
     "attempts": N_("Attempts"),
     "record": N_("Record"),
     "valid": N_("valid measurement"),
     "consistent": N_("numbers agree"),
     "measured": N_("measured"),
+}
+
+
+DESCRIBED_TITLES: Mapping[str, str] = {
+    "chip": N_("Chip"),
+    "driver": N_("Driver"),
+    "sdk": N_("SDK"),
+    "firmware": N_("Firmware"),
+    "clocks": N_("Clocks"),
 }
 
 
@@ -175,8 +193,10 @@ def environment(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where it was measured, as label and text."""
     told, floor = record["environment"], record.get("floor")
     packages = ", ".join(f"{package['name']} {package['version']}" for package in told["packages"])
+    described = told.get("target", {})
     load = f"{told['before']['load_1min_milli'] / 1000:.2f}"
     lines = [
+        *((gettext(DESCRIBED_TITLES[name]), described[name]) for name in DESCRIBED_TITLES if name in described),
         (gettext("Processor"), f"{told['processor']} ({told['cores']})"),
         (gettext("System"), f"{told['system']}, Python {told['python']}"),
         (gettext("Packages"), packages),
@@ -208,6 +228,22 @@ def statements(record: Mapping[str, Any]) -> list[Text]:
 # Words of the protocol's data that pages show, marked for translation.
 PROTOCOL_TEXTS = (
     N_("Inference: digits classifier"),
+    N_("Compatibility: ONNX operators and models"),
+    N_(
+        "Runs the ONNX project's own backend tests on a chip with its software, case by case, and the vendor's "
+        "own models beside them."
+    ),
+    N_("Compatibility alone was tried; no speed was measured."),
+    N_("The chip and its software are those that the record's environment names."),
+    N_("Time for one case (seconds)"),
+    N_("A case that takes longer is ended and counted as timed out; the next one goes on."),
+    N_("Reference repeated first; if it answers differently, the trial is invalid."),
+    N_("Accuracy: sample by sample against FP32. What fails it is not timed."),
+    N_("Three scenarios: one query at a time, all at once, at random times."),
+    N_("A verdict with its reasons; then the evidence is signed."),
+    N_("The suite is written anew and its reference evaluator passes a few cases; if not, the trial is invalid."),
+    N_("2,033 cases, each with its result: passed, wrong, refused, crashed or timed out."),
+    N_("Your own models: does each load, and does it run?"),
     N_(
         "Runs a classifier in three load scenarios and compares its answers with the FP32 reference, "
         "sample by sample."

@@ -20,9 +20,13 @@ class SubjectKind(StrEnum):
     """What a subject's file is."""
 
     ONNX = "onnx"
+    STACK = "stack"
 
 
-KIND_LABELS: Mapping[SubjectKind, Text] = {SubjectKind.ONNX: Text(N_("ONNX model"))}
+KIND_LABELS: Mapping[SubjectKind, Text] = {
+    SubjectKind.ONNX: Text(N_("ONNX model")),
+    SubjectKind.STACK: Text(N_("Stack: a chip with its software")),
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,15 @@ class ProtocolView:
     def notice(self) -> Text:
         """What must be said beside its results."""
         return Text(str(self.definition["notice"]))
+
+    @property
+    def steps(self) -> Sequence[Text]:
+        """What happens in a trial, in order; none where the protocol does not say."""
+        return [Text(str(step)) for step in self.definition.get("steps", [])]
+
+    def takes(self, kind: SubjectKind) -> bool:
+        """Whether subjects of this kind can be tried under it."""
+        return str(kind) in self.definition["subject"]["kinds"]
 
     @property
     def statement(self) -> Text:

@@ -25,7 +25,7 @@ from bitgoeul.kernel.errors import DomainError, NotFound
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.web.facade import add_error, is_fragment, no_store, page_number
 
-from . import board, present, queries, services
+from . import board, present, present_compatibility, queries, services
 from .errors import UnknownProtocol
 from .forms import SubjectForm, TrialForm, VersionForm
 from .statement import RECORD_BYTES_MAX
@@ -130,12 +130,13 @@ def trial_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
     actor = accounts.actor_of(request)
     project = accounts.project(actor=actor, project_id=project_id)
     accounts.require(actor=actor, verb="trials.request_trial", thing=project.thing)
-    versions = queries.project_versions(actor=actor, project_id=project_id)
+    brought_in = queries.project_versions(actor=actor, project_id=project_id)
     protocols = queries.protocols()
-    if not versions or not protocols:
+    protocol = _chosen(request, protocols, brought_in)
+    if protocol is None:
         context: dict[str, Any] = {"project": project, "protocols": protocols}
         return no_store(render(request, "trials/trial_none.html", context))
-    protocol = _chosen(request, protocols)
+    versions = [one for one in brought_in if protocol.takes(one.kind)]
     form = TrialForm(
         request.POST if request.method == "POST" else None, protocol=protocol, versions=versions,
         initial={"version": request.GET.get("version", str(versions[0].id))},
@@ -146,19 +147,31 @@ def trial_new(request: HttpRequest, project_id: UUID) -> HttpResponse:
         "form": form,
         "project": project,
         "protocol": protocol,
+        "others": [one for one in _possible(protocols, brought_in) if one.digest != protocol.digest],
         "estimate": _estimate(actor, form, protocol, versions),
     }
     return no_store(render(request, "trials/trial_new.html", context, status=400 if form.errors else 200))
 
 
-def _chosen(request: HttpRequest, protocols: Sequence[ProtocolView]) -> ProtocolView:
+def _possible(protocols: Sequence[ProtocolView], versions: Sequence[SubjectVersionView]) -> Sequence[ProtocolView]:
+    """The protocols that take something of what was brought in."""
+    kinds = {one.kind for one in versions}
+    return [one for one in protocols if any(one.takes(kind) for kind in kinds)]
+
+
+def _chosen(
+    request: HttpRequest, protocols: Sequence[ProtocolView], versions: Sequence[SubjectVersionView]
+) -> ProtocolView | None:
+    """The protocol that address or form names, or the first that takes the chosen version; None without."""
     digest = request.POST.get("protocol") or request.GET.get("protocol")
-    if not digest:
-        return protocols[0]
-    found = next((each for each in protocols if each.digest == digest), None)
-    if found is None:
+    if digest and not any(one.digest == digest for one in protocols):
         raise UnknownProtocol(field="protocol")
-    return found
+    possible = _possible(protocols, versions)
+    if digest:
+        return next((one for one in possible if one.digest == digest), None)
+    wanted = request.GET.get("version", "")
+    version = next((one for one in versions if str(one.id) == wanted), versions[0] if versions else None)
+    return next((one for one in possible if version and one.takes(version.kind)), None)
 
 
 def _ask(actor: accounts.Actor, form: TrialForm) -> bool:
@@ -219,6 +232,8 @@ def _measured(view: TrialView) -> dict[str, Any]:
     if record is None:
         return {"record": None}
     try:
+        if record.get("schema") == present_compatibility.SCHEMA:
+            return {"record": record, **present_compatibility.shown(record)}
         return {
             "record": record,
             "scenarios": present.scenarios(record),

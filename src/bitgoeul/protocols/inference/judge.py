@@ -8,15 +8,16 @@ scenario a valid measurement whose numbers agree with each other (INVALID otherw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.protocols.inference.intervals import clopper_pearson_upper, paired_limit
 from bitgoeul.protocols.inference.record import EDGES_NS, SCHEMA, flags
+from bitgoeul.protocols.reading import Damaged, get
 from bitgoeul.trials.ports import Fault, Json, Outcome, Reason, Verdict
 
 FAULT_TEXTS: Mapping[str, str] = {
     Fault.NOT_A_MODEL: N_("The model cannot be read: {detail}"),
+    Fault.NOT_A_STACK: N_("The file does not name a stack: {detail}"),
     Fault.UNSUPPORTED_OPERATOR: N_(
         "The model cannot be run: the operator “{detail}” is not a standard ONNX operator of this runtime. "
         "Export the model again with standard operators."
@@ -24,6 +25,7 @@ FAULT_TEXTS: Mapping[str, str] = {
     Fault.WRONG_INPUT: N_("The model does not take the protocol's input: {detail}"),
     Fault.WRONG_OUTPUT: N_("The subject does not give the protocol's output: {detail}"),
     Fault.NOT_READY: N_("The subject's program did not become ready: {detail}"),
+    Fault.REFUSED: N_("The target refused to answer: {detail}"),
     Fault.NO_ANSWER: N_("The subject stopped answering and was ended: {detail}"),
     Fault.CRASHED: N_("The subject crashed: {detail}"),
     Fault.ANSWERED_TWICE: N_("The subject answered a question twice: {detail}"),
@@ -50,14 +52,6 @@ INACCURATE = N_(
 )
 
 
-class Damaged(Exception):
-    """The record lacks something or has it in another form; ``where`` is its path."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__(where)
-        self.where = where
-
-
 def judge(record: Json, definition: Json, attempts: int) -> Verdict:
     """The verdict on one record under one protocol version, given how many attempts were made."""
     counted = Reason(
@@ -77,7 +71,7 @@ def _judge(record: Json, definition: Json, counted: Reason) -> Verdict:
     reasons = [_identity(record, definition), *_machine(record, definition)]
     if any(reason.passed is False for reason in reasons):
         return Verdict(Outcome.INVALID, (*reasons, counted))
-    finding = _get(record, "finding", dict, optional=True)
+    finding = get(record, "finding", dict, optional=True)
     if finding is not None:
         outcome, reason = _finding(finding)
         if outcome is Outcome.INVALID or "accuracy" not in record:
@@ -102,9 +96,9 @@ def _judge(record: Json, definition: Json, counted: Reason) -> Verdict:
 
 
 def _identity(record: Json, definition: Json) -> Reason:
-    protocol = _get(record, "protocol", dict)
+    protocol = get(record, "protocol", dict)
     fits = (
-        _get(record, "schema", str) == SCHEMA
+        get(record, "schema", str) == SCHEMA
         and protocol.get("code") == definition["code"]
         and protocol.get("version") == definition["version"]
     )
@@ -115,7 +109,7 @@ def _identity(record: Json, definition: Json) -> Reason:
 
 def _machine(record: Json, definition: Json) -> list[Reason]:
     """The exact engine versions and the digests of the protocol's own files."""
-    told = {p["name"]: p["version"] for p in _get(record, "environment.packages", list) if isinstance(p, dict)}
+    told = {p["name"]: p["version"] for p in get(record, "environment.packages", list) if isinstance(p, dict)}
     wanted = definition["engine"]["packages"]
     wrong = sorted(f"{name} {told.get(name, '—')}" for name in wanted if told.get(name) != wanted[name])
     text = (
@@ -127,8 +121,8 @@ def _machine(record: Json, definition: Json) -> list[Reason]:
     versions = Reason("engine", not wrong, text, ", ".join(wrong) or None, limit)
     if "inputs" not in record:
         return [versions]
-    seen = {entry.get("name"): entry.get("digest") for entry in _get(record, "inputs", list)}
-    subject = _get(record, "subject.digest", str)
+    seen = {entry.get("name"): entry.get("digest") for entry in get(record, "inputs", list)}
+    subject = get(record, "subject.digest", str)
     fits = subject in seen.values() and all(seen.get(n) == d for n, d in definition["assets"].items())
     return [versions, Reason("inputs", fits, Text(
         N_("Every input file has the digest that was ordered.") if fits
@@ -137,9 +131,9 @@ def _machine(record: Json, definition: Json) -> list[Reason]:
 
 
 def _finding(finding: Json) -> tuple[Outcome, Reason]:
-    code, detail = _get(finding, "code", str), _get(finding, "detail", str)
-    step = _get(finding, "step", str)
-    if _get(finding, "party", str) == "subject":
+    code, detail = get(finding, "code", str), get(finding, "detail", str)
+    step = get(finding, "step", str)
+    if get(finding, "party", str) == "subject":
         text = Text(FAULT_TEXTS.get(code, N_("The subject failed: {detail}")), {"detail": detail})
         return Outcome.FAILED, Reason(f"subject.{code}", False, text, step)
     text = Text(REFEREE_TEXTS.get(code, REFEREE_OTHER), {"detail": detail})
@@ -147,7 +141,7 @@ def _finding(finding: Json) -> tuple[Outcome, Reason]:
 
 
 def _canary(record: Json, definition: Json) -> Reason:
-    hit = _get(record, "canary.predictions_digest", str) == definition["expected"]["reference_predictions_digest"]
+    hit = get(record, "canary.predictions_digest", str) == definition["expected"]["reference_predictions_digest"]
     return Reason("canary", hit, Text(
         N_("The FP32 reference answered as it did at set-up.") if hit else REFEREE_TEXTS["canary_missed"]
     ))  # fmt: skip
@@ -155,8 +149,8 @@ def _canary(record: Json, definition: Json) -> Reason:
 
 def _complete(record: Json) -> Reason:
     """Every sample was answered once: what did not finish counts."""
-    samples, answered = _get(record, "accuracy.samples", int), _get(record, "accuracy.answered", int)
-    errors = _get(record, "accuracy.errors", int)
+    samples, answered = get(record, "accuracy.samples", int), get(record, "accuracy.answered", int)
+    errors = get(record, "accuracy.errors", int)
     text = Text(N_("{answered} of {samples} samples were answered, with {errors} error(s)."),
                 {"answered": answered, "samples": samples, "errors": errors})  # fmt: skip
     return Reason("complete", answered == samples and errors == 0, text, str(answered), str(samples))
@@ -164,13 +158,13 @@ def _complete(record: Json) -> Reason:
 
 def _accuracy(record: Json, definition: Json) -> Reason:
     """Recounted from the bitmaps, never taken from the harness's own sums."""
-    samples = _get(record, "accuracy.samples", int)
+    samples = get(record, "accuracy.samples", int)
     if samples != definition["library"]["count"]:
         raise Damaged("accuracy.samples")
     reference, subject = (_flags(record, f"accuracy.{who}_bitmap", samples) for who in ("reference", "subject"))
     lost = sum(r and not s for r, s in zip(reference, subject, strict=True))
     told = (sum(reference), sum(subject), lost)
-    if told != tuple(_get(record, f"accuracy.{k}", int) for k in ("reference_right", "subject_right", "lost")):
+    if told != tuple(get(record, f"accuracy.{k}", int) for k in ("reference_right", "subject_right", "lost")):
         raise Damaged("accuracy.lost")
     rule = definition["acceptance"]["accuracy"]
     bound = clopper_pearson_upper(lost, samples, rule["confidence_permille"])
@@ -184,16 +178,16 @@ def _accuracy(record: Json, definition: Json) -> Reason:
 
 
 def _scenario(record: Json, name: str, definition: Json) -> list[Reason]:
-    found = [s for s in _get(record, "scenarios", list) if isinstance(s, dict) and s.get("name") == name]
-    if len(found) != 1 or not _get(found[0], "runs", list):
+    found = [s for s in get(record, "scenarios", list) if isinstance(s, dict) and s.get("name") == name]
+    if len(found) != 1 or not get(found[0], "runs", list):
         return [Reason(f"{name}.measured", False, Text(N_("{scenario} was not measured."), {"scenario": name}))]
     runs = found[0]["runs"]
     rules = definition["validity"]
     if len(runs) > rules["runs_max"]:
         raise Damaged(f"scenarios.{name}.runs")
     last = runs[-1]
-    errors = _get(last, "loadgen.errors", int)
-    valid = _get(last, "loadgen.validity", str) == "VALID" and errors <= rules["loadgen_errors_max"]
+    errors = get(last, "loadgen.errors", int)
+    valid = get(last, "loadgen.validity", str) == "VALID" and errors <= rules["loadgen_errors_max"]
     params = {"scenario": name, "runs": len(runs), "errors": errors}
     message = (
         N_("{scenario}: LoadGen calls run {runs} valid, with {errors} error(s).") if valid else
@@ -216,32 +210,32 @@ def _consistent(run: Json, name: str, tolerance: int) -> Reason:
 
 def _identities(run: Json, name: str, tolerance: int) -> list[tuple[str, bool]]:
     """Cheap identities of a true log, each with its name (samples = rate × time, and so on)."""
-    referee, own = _get(run, "loadgen", dict), _get(run, "own", dict)
-    queries = _get(referee, "queries", int)
-    samples = queries * _get(referee, "samples_per_query", int)
-    counts = _get(own, "histogram", list)
+    referee, own = get(run, "loadgen", dict), get(run, "own", dict)
+    queries = get(referee, "queries", int)
+    samples = queries * get(referee, "samples_per_query", int)
+    counts = get(own, "histogram", list)
     checks = [
-        ("answers", _get(own, "answers", int) == samples),
-        ("histogram", len(counts) == len(EDGES_NS) + 1 and sum(counts) == _get(own, "stamps", int)),
+        ("answers", get(own, "answers", int) == samples),
+        ("histogram", len(counts) == len(EDGES_NS) + 1 and sum(counts) == get(own, "stamps", int)),
     ]
     if name == "Offline":
-        rate, longest = _get(referee, "samples_per_second_milli", int), _get(referee, "latency_max_ns", int)
+        rate, longest = get(referee, "samples_per_second_milli", int), get(referee, "latency_max_ns", int)
         return [*checks, ("rate", _near(rate * longest, samples * 10**12, tolerance))]
-    p50, own_p50 = _get(referee, "latency_p50_ns", int), _get(own, "latency_p50_ns", int)
+    p50, own_p50 = get(referee, "latency_p50_ns", int), get(own, "latency_p50_ns", int)
     checks += [
-        ("stamps", _get(own, "stamps", int) == queries),
+        ("stamps", get(own, "stamps", int) == queries),
         ("clock", p50 * (1000 + tolerance) >= own_p50 * 1000),
     ]
     if name == "SingleStream":
-        mean = _get(referee, "latency_mean_ns", int)
-        rate = _get(referee, "rate_without_overhead_milli", int)
+        mean = get(referee, "latency_mean_ns", int)
+        rate = get(referee, "rate_without_overhead_milli", int)
         checks += [
             ("rate", _near(rate * mean, 10**12, tolerance)),
-            ("time", mean * queries <= _get(own, "wall_ns", int) * (1000 + tolerance) // 1000),
+            ("time", mean * queries <= get(own, "wall_ns", int) * (1000 + tolerance) // 1000),
         ]
     if name == "Server":
-        done = _get(referee, "samples_per_second_milli", int)
-        due = _get(referee, "scheduled_per_second_milli", int)
+        done = get(referee, "samples_per_second_milli", int)
+        due = get(referee, "scheduled_per_second_milli", int)
         checks += [("schedule", _near(done, due, 5 * tolerance))]
     return checks
 
@@ -252,9 +246,9 @@ def _near(left: int, right: int, tolerance_permille: int) -> bool:
 
 def _noise(record: Json, definition: Json) -> Reason:
     """Processor time that the machine's host gave to others while this was measured."""
-    before, after = _get(record, "environment.before", dict), _get(record, "environment.after", dict)
-    total = _get(after, "ticks_total", int) - _get(before, "ticks_total", int)
-    stolen = _get(after, "ticks_stolen", int) - _get(before, "ticks_stolen", int)
+    before, after = get(record, "environment.before", dict), get(record, "environment.after", dict)
+    total = get(after, "ticks_total", int) - get(before, "ticks_total", int)
+    stolen = get(after, "ticks_stolen", int) - get(before, "ticks_stolen", int)
     share = 1000 * stolen // total if total > 0 else 0
     limit = definition["warnings"]["steal_permille_max"]
     message = (
@@ -271,22 +265,6 @@ def _percent(rate: float) -> str:
 
 def _flags(record: Json, where: str, count: int) -> list[bool]:
     try:
-        return flags(_get(record, where, str), count)
+        return flags(get(record, where, str), count)
     except ValueError as error:
         raise Damaged(where) from error
-
-
-def _get(data: Json, where: str, kind: type, *, optional: bool = False) -> Any:
-    """The value at a dotted path, of exactly this kind; raises Damaged with the path."""
-    value: Any = data
-    for part in where.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            if optional:
-                return None
-            raise Damaged(where)
-        value = value[part]
-    if value is None and optional:
-        return None
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise Damaged(where)
-    return value

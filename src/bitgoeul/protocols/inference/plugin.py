@@ -13,13 +13,13 @@ from typing import Any
 from bitgoeul.kernel.canonical import canonical_bytes
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import N_, Text
+from bitgoeul.protocols.course import LOGS_FILE, RECORD_FILE
 from bitgoeul.protocols.inference.intervals import lost_max
+from bitgoeul.protocols.parameters import whole_numbers
 from bitgoeul.trials.ports import JobPlan, Json, Order, Verdict
 
 SUBJECT_FILE = "subject.bin"
 TRIAL_FILE = "trial.json"
-RECORD_FILE = "record.json"
-LOGS_FILE = "logs.tar"
 
 # Seconds around the timed scenarios: start of each child, canary, accuracy, floor, calibration.
 EXPECTED_OVERHEAD_SECONDS = 8
@@ -69,14 +69,7 @@ class InferenceProtocol:
 
     def check_parameters(self, definition: Json, raw: Json) -> Mapping[str, int]:
         """Whole numbers within the schema's bounds, defaults filled in; BadInput names the field."""
-        schema = definition["parameters"]["properties"]
-        for name in raw:
-            if name not in schema:
-                raise BadInput(
-                    N_("The protocol has no parameter “{name}”."), field=name, name=name,
-                    remedy=Text(N_("Use one of: {names}."), {"names": ", ".join(sorted(schema))}),
-                )  # fmt: skip
-        return {name: _whole(name, raw.get(name, rule["default"]), rule) for name, rule in schema.items()}
+        return whole_numbers(definition, raw)
 
     def prepare(self, order: Order) -> JobPlan:
         """One job on one core of the software target, at most a few times the scenarios' length."""
@@ -86,6 +79,11 @@ class InferenceProtocol:
         seconds, count = order.parameters["seconds"], len(order.definition["scenarios"])
         runs = order.definition["validity"]["runs_max"]
         target = kinds[order.subject_kind]
+        if "entry" in target:  # version 1.0 named its targets by module
+            raise BadInput(
+                N_("This version of the protocol can no longer be measured."), field="protocol",
+                remedy=Text(N_("Ask for a trial under its newest version.")),
+            )  # fmt: skip
         return JobPlan(
             argv=(sys.executable, "-m", "bitgoeul.protocols.inference.harness", TRIAL_FILE),
             files={TRIAL_FILE: canonical_bytes(_trial(order)) + b"\n"},
@@ -105,15 +103,6 @@ class InferenceProtocol:
         from bitgoeul.protocols.inference.judge import judge
 
         return judge(record, definition, attempts)
-
-
-def _whole(name: str, value: object, rule: Json) -> int:
-    low, high = rule["minimum"], rule["maximum"]
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 20:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadInput(N_("Enter a whole number from {low} to {high}."), field=name, low=low, high=high)
-    return value
 
 
 def _trial(order: Order) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import click
 
 from bitgoeul.kernel.errors import DomainError
 
-from . import cluster, evidence, looking, operator, safekeeping, sweep, telemetry, usage, user
+from . import cluster, evidence, looking, operator, safekeeping, sweep, target, telemetry, usage, user
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,7 +23,7 @@ def cli() -> None:
     """Run a public AI cluster: allocations, jobs, trials, evidence and public figures."""
 
 
-for group in (operator, cluster, safekeeping, user, sweep, looking, evidence, usage, telemetry):
+for group in (operator, cluster, safekeeping, user, sweep, looking, evidence, usage, target, telemetry):
     for command in group.COMMANDS:
         cli.add_command(command)
 

@@ -6,7 +6,6 @@ among it, is read by the referee.
 
 from __future__ import annotations
 
-import importlib
 import json
 import mmap
 import os
@@ -22,9 +21,12 @@ from typing import Any, NoReturn
 import mlperf_loadgen
 import numpy as np
 
-from bitgoeul.protocols.inference.harness import environment, loadgen
+from bitgoeul.protocols import environment
+from bitgoeul.protocols.inference.harness import loadgen
 from bitgoeul.protocols.inference.record import histogram, percentile
-from bitgoeul.trials.ports import Contract, Fault, Runner, SubjectFault, Target
+from bitgoeul.targets import registry
+from bitgoeul.targets.bench import hop_ns, open_runner
+from bitgoeul.trials.ports import Contract, Fault, Runner, SubjectFault, Target, described
 
 FAULT_STATUS = 3
 WARM_UP_ANSWERS = 200
@@ -74,7 +76,8 @@ def main(arguments: list[str]) -> int:
 
 def _floor(bench: Bench) -> dict[str, Any]:
     """A subject that answers nothing, through the same callback: the harness's own cost on this machine."""
-    hop_ns = _target(bench).hop_ns()
+    target = _target(bench)
+    told, hop = described(target.describe()), hop_ns(target)
     bench.tick()
     issue = _one_by_one(bench, _no_answer)
     made = loadgen.settings(
@@ -85,7 +88,8 @@ def _floor(bench: Bench) -> dict[str, Any]:
     read = loadgen.read(bench.out)
     return {
         "stamp_cost_ns": environment.stamp_cost_ns(),
-        "hop_ns": hop_ns,
+        "hop_ns": hop,
+        "described": told,
         "latency_p50_ns": read["latency_p50_ns"],
         "latency_p99_ns": read["latency_p99_ns"],
         "queries": read["queries"],
@@ -267,14 +271,14 @@ def _write_fault(out: Path, fault: SubjectFault) -> None:
 
 
 def _target(bench: Bench) -> Target:
-    module, _, name = bench.order["entry"].partition(":")
-    target: Target = getattr(importlib.import_module(module), name)
-    return target
+    told = bench.order["target"]
+    return registry.make(told["code"], told.get("options", {}))
 
 
 def _open(bench: Bench) -> Runner:
     samples = np.load(bench.order["samples"], allow_pickle=False)
-    runner = _target(bench).open(Path(bench.order["subject"]), samples, Contract(**bench.order["contract"]))
+    contract = Contract(**bench.order["contract"])
+    runner = open_runner(_target(bench), Path(bench.order["subject"]), samples, contract)
     bench.tick()
     return runner
 

@@ -1,22 +1,25 @@
-"""Software target: a subject's ONNX file in ONNX Runtime on one CPU core, inside the measuring child.
+"""Target ``onnxruntime``: an ONNX file in ONNX Runtime, inside the measuring child, on any execution provider.
 
-The file is parsed only here. One intra-op thread and sequential execution, so that a trial uses the one core
-it holds.
+Options: ``provider`` (CPUExecutionProvider). The file is parsed only here. One intra-op thread and sequential
+execution, so that a trial uses the one core it holds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from bitgoeul.trials.ports import Contract, Fault, SubjectFault
+from bitgoeul.targets.options import chosen, processor
+from bitgoeul.trials.ports import Contract, Fault, SubjectFault, Value
 
 Scores = np.ndarray[Any, Any]
+
+CPU = "CPUExecutionProvider"
 
 # What ONNX Runtime says of an operator it does not have (onnxruntime 1.x, schema and kernel look-up).
 _UNKNOWN_OPERATOR = re.compile(
@@ -27,18 +30,49 @@ _UNKNOWN_OPERATOR = re.compile(
 )
 
 
-class OnnxCpu:
-    """The target ``onnxruntime-cpu``."""
+class OnnxRuntime:
+    """The target ``onnxruntime``."""
+
+    packages = ("onnxruntime",)
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        self.provider = chosen(options, "provider", CPU, onnxruntime.get_available_providers())
+
+    def describe(self) -> Mapping[str, str]:
+        """The runtime's version; the processor where it is the processor that computes."""
+        told = {"sdk": f"ONNX Runtime {onnxruntime.__version__}, {self.provider}"}
+        return {**told, **processor()} if self.provider == CPU else told
+
+    def load(self, model: Path) -> OnnxModel:
+        """A session for the file; raises SubjectFault (NOT_A_MODEL, UNSUPPORTED_OPERATOR)."""
+        return OnnxModel(_load(model, self.provider))
 
     def open(self, path: Path, samples: Scores, contract: Contract) -> OnnxRunner:
         """Load, check the interface and answer two probes; raises SubjectFault."""
-        runner = OnnxRunner(_load(path), samples, contract)
+        runner = OnnxRunner(_load(path, self.provider), samples, contract)
         _probe(runner, contract)
         return runner
 
     def hop_ns(self) -> int:
         """0: the runtime runs in the measuring child itself."""
         return 0
+
+
+class OnnxModel:
+    """A session that takes whatever its graph takes."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._names = [port.name for port in session.get_inputs()]
+
+    def infer(self, inputs: Sequence[Value]) -> Sequence[Value]:
+        """All outputs of the graph."""
+        feeds = {name: inputs[number] for number, name in enumerate(self._names)}
+        answers: Sequence[Value] = self._session.run(None, feeds)
+        return answers
+
+    def close(self) -> None:
+        """Nothing is left to wait for."""
 
 
 class OnnxRunner:
@@ -67,19 +101,18 @@ class OnnxRunner:
         """Nothing is left to wait for."""
 
 
-TARGET = OnnxCpu()
-
-
-def _load(path: Path) -> Any:
+def _load(path: Path, provider: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, options, providers=[provider])
     except Exception as error:  # the runtime's own have no common base below this
         raise _refusal(str(error)) from error
+    session.disable_fallback()  # an answer of another provider would be taken for this one's
+    return session
 
 
 def _refusal(message: str) -> SubjectFault:

@@ -12,11 +12,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-PACKAGES = ("mlcommons-loadgen", "numpy", "onnxruntime")
+SHARED = "bitgoeul.protocols"
 
 
-def describe() -> dict[str, Any]:
-    """Python, kernel, processor and the packages that take part; a package's digest is that of its RECORD file."""
+def describe(packages: Iterable[str], harness: str) -> dict[str, Any]:
+    """Python, kernel, processor and the packages that take part; a package's digest is that of its RECORD file.
+
+    ``harness``: the module that holds the harness's own source.
+    """
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
@@ -24,15 +27,15 @@ def describe() -> dict[str, Any]:
         "isolation": os.environ.get("BITGOEUL_ISOLATION", ""),
         "cores": os.cpu_count() or 0,
         "cores_allowed": len(os.sched_getaffinity(0)),
-        "packages": [_package(name) for name in PACKAGES],
-        "harness_digest": harness_digest(),
+        "packages": [_package(name) for name in packages],
+        "harness_digest": harness_digest(harness),
     }
 
 
-def harness_digest() -> str:
-    """SHA-256 over the harness's and the targets' own source files, in name order."""
+def harness_digest(harness: str) -> str:
+    """SHA-256 over the harness's, the shared and the targets' own source files, in name order."""
     total = hashlib.sha256()
-    for package in ("bitgoeul.protocols.inference.harness", "bitgoeul.targets"):
+    for package in (harness, SHARED, "bitgoeul.targets"):
         files = sorted(
             (f for f in resources.files(package).iterdir() if f.name.endswith(".py")), key=lambda f: f.name
         )

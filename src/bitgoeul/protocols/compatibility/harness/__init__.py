@@ -1,0 +1,1 @@
+"""The measuring program: it knows stack and suite, not the verdict."""
