@@ -17,6 +17,7 @@ from bitgoeul.compute.plugins import make_engine
 from bitgoeul.compute.ports import (
     SCHEDULER_NUMBERS,
     Ending,
+    EngineRefused,
     EngineUnavailable,
     Handle,
     JobSpec,
@@ -24,10 +25,12 @@ from bitgoeul.compute.ports import (
     Observation,
     Phase,
 )
+from bitgoeul.engines.local.bury import never_started
 from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.slurm.submit import name_of
 from bitgoeul.kernel.clock import now
 from bitgoeul.kernel.ids import new_id
+from bitgoeul.kernel.text import N_
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
@@ -376,22 +379,77 @@ def numbers_of(testbed: Any, wanted: JobSpec) -> set[str]:
     return set(testbed.must(*asked).split())
 
 
-def test_two_followers_that_both_put_a_job_in_keep_the_same_one(make, testbed, tmp_path):
+@pytest.fixture
+def doubled(make, testbed, tmp_path):
+    """A job that two followers put in while no node takes jobs: engines, handle, job, numbers, and a way on."""
     nodes = f"nodename={','.join(testbed.must('sinfo', '-h', '-o', '%N').split())}"
     testbed.must("scontrol", "update", nodes, "state=drain", "reason=test")
     one, other, wanted = make(), make(), spec(0.5, tmp_path / "trace")
     handle = one.submit(wanted)
-    record = engine_record(one, wanted).read_text()
-    other._hand_over_alone(JobDir(other.jobs / str(wanted.job_id)))
-    assert engine_record(one, wanted).read_text() != record
+    first = json.loads(engine_record(one, wanted).read_text())["number"]
+    job = JobDir(other.jobs / str(wanted.job_id))
+    other._hand_over_alone(job)
+    second = json.loads(engine_record(one, wanted).read_text())["number"]
+    assert waiting(testbed, wanted) == {first, second}
+
+    def release() -> None:
+        testbed.must("scontrol", "update", nodes, "state=resume")
+
+    return one, other, handle, job, (first, second), release
+
+
+def waiting(testbed: Any, wanted: JobSpec) -> set[int]:
+    """The numbers of a job that wait in the queue."""
+    lines = testbed.must("squeue", "-h", "-t", "PENDING", "-n", name_of(wanted.job_id), "-o", "%A")
+    return set(map(int, lines.split()))
+
+
+def test_two_followers_that_both_put_a_job_in_keep_the_same_one(doubled, testbed, tmp_path):
+    one, other, handle, job, (first, second), release = doubled
     for engine in (one, other, one):
         patiently(lambda engine=engine: engine.poll([handle]))
         engine._listing = None
-    assert engine_record(one, wanted).read_text() == record
-    testbed.must("scontrol", "update", nodes, "state=resume")
+    assert json.loads((job.path / "slurm.json").read_text())["number"] == first
+    assert waiting(testbed, job.spec()) == {first}
+    release()
     seen = ended(other, handle)
     assert (seen.ending, ran_once(tmp_path / "trace")) == (Ending.COMPLETED, True)
-    assert numbers_of(testbed, wanted) == set(seen.environment[SCHEDULER_NUMBERS].split(","))
+    numbers = {str(first), str(second)}
+    assert numbers_of(testbed, job.spec()) == numbers == set(seen.environment[SCHEDULER_NUMBERS].split(","))
+
+
+def test_the_one_that_was_launched_is_never_taken_out(doubled, testbed):
+    one, _other, handle, job, (_first, second), _release = doubled
+    job.write("launch", {"number": second})
+    patiently(lambda: one.poll([handle]))
+    assert waiting(testbed, job.spec()) == {second}
+
+
+def test_a_double_that_still_waits_at_the_end_is_taken_out_and_its_number_kept(doubled, testbed):
+    one, _other, handle, job, (first, second), _release = doubled
+    job.write("launch", {"number": first})
+    job.write("exit", never_started(Ending.NOT_STARTED))
+    (seen,) = patiently(lambda: one.poll([handle]))
+    assert seen.phase is Phase.ENDED
+    assert waiting(testbed, job.spec()) == {first}
+    assert set(seen.environment[SCHEDULER_NUMBERS].split(",")) == {str(first), str(second)}
+
+
+def test_a_second_hand_over_that_is_refused_takes_nothing_away(make, tmp_path):
+    one, other, wanted = make(), make(), spec(0.5, tmp_path / "trace")
+    handle = one.submit(wanted)
+    record = engine_record(one, wanted).read_text()
+    engine_record(one, wanted).unlink()  # put in by somebody who has not written it down yet
+    found, asked = other._find, []
+    other._find = lambda jobs: asked.append(jobs) or ({} if len(asked) == 1 else found(jobs))
+
+    def refuse(_asked: Any) -> int:
+        raise EngineRefused(N_("The grant is used up."))
+
+    other._put = refuse
+    assert patiently(lambda: other.submit_many([wanted])) == [handle]
+    assert json.loads(engine_record(one, wanted).read_text()) == json.loads(record)
+    assert ended(one, handle).ending is Ending.COMPLETED
 
 
 def engine_record(engine: Any, wanted: JobSpec) -> Path:

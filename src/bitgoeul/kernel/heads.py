@@ -10,7 +10,6 @@ import base64
 import json
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from .signing import FileKey, public_key
 from .text import N_, Text
 
 LINES_CHECKED_MAX = 10_000
+LINE_BYTES_MAX = 4096
 HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -82,15 +82,13 @@ def append_head(path: Path, *, keys: Path, chain: str, sequence: int, hash: str)
 
 def latest_head(path: Path) -> Head | None:
     """The last readable head, or None."""
-    lines = deque(_lines(path), maxlen=1)
-    return _head(lines[0]) if lines else None
+    return _head(_last_line(path))
 
 
 def latest_signed_head(path: Path) -> SignedHead | None:
     """The last readable head with its signature, or None."""
-    lines = deque(_lines(path), maxlen=1)
     try:
-        return SignedHead.from_json(lines[0]) if lines else None
+        return SignedHead.from_json(_last_line(path))
     except ValueError:
         return None
 
@@ -115,6 +113,17 @@ def check_heads(
                 f"#{head.sequence}",
                 Text(N_("The chain no longer has the position that was signed on {at}."), {"at": head.at}),
             )
+
+
+def _last_line(path: Path) -> dict[str, object] | None:
+    """The last whole line, without reading those before it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LINE_BYTES_MAX * 2))
+            ended = file.read().rpartition(b"\n")[0]
+    except FileNotFoundError:
+        return None
+    return _parsed(ended.rpartition(b"\n")[2].decode("utf-8", "replace"))
 
 
 def _lines(path: Path) -> Iterator[dict[str, object] | None]:

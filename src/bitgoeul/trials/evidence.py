@@ -24,6 +24,7 @@ from bitgoeul.kernel.text import N_
 from . import evidence_events as events
 from .evidence_log import link, next_position, write_log_head
 from .evidence_queries import evidence, thing
+from .evidence_tree import write_tree_head
 from .evidence_types import AlreadyInvalid, Audience, EvidenceView, Visibility
 from .models.evidence import Evidence, EvidenceInvalidation, EvidenceLog, EvidenceVisibility
 from .statement import FILE_BYTES_MAX, RUNNER, LogPosition, TrialFacts, build_statement, seal_file
@@ -114,6 +115,7 @@ def _issue(
     audit.emit(topic=events.ISSUED, key=digest, payload=payload)
     # A head that could not be written now is written with the next one; the evidence is issued all the same.
     transaction.on_commit(write_log_head, robust=True)
+    transaction.on_commit(write_tree_head, robust=True)
     return digest
 
 

@@ -43,7 +43,6 @@ def write_log_head() -> Head | None:
     last = EvidenceLog.objects.order_by("-sequence").values_list("sequence", "hash").first()
     if last is None:
         return None
-    evidence_tree.write_tree_head()
     known = latest_head(heads_path())
     if known and known.sequence >= last[0]:
         return known

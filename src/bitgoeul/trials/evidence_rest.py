@@ -257,7 +257,7 @@ def verify_kept_evidence(request: HttpRequest, digest: str) -> VerificationOut:
 
 @router.get(
     "/evidence/{digest}/inclusion",
-    response={200: InclusionOut, **refusals(404)},
+    response={200: InclusionOut, **refusals(404, 409)},
     auth=ANYBODY,
     by_alias=True,
     summary="Proof that it is in the log",
@@ -271,7 +271,7 @@ def get_evidence_inclusion(request: HttpRequest, digest: str) -> dict[str, Any]:
 
 @router.get(
     "/evidence-log/head",
-    response={200: HeadOut, **refusals(404)},
+    response={200: HeadOut, **refusals(404, 409)},
     auth=None,
     summary="The newest signed head of the evidence log",
 )
@@ -282,7 +282,7 @@ def get_evidence_log_head(request: HttpRequest) -> dict[str, object]:
 
 @router.get(
     "/evidence-log/consistency",
-    response={200: ConsistencyOut, **refusals(404)},
+    response={200: ConsistencyOut, **refusals(404, 409)},
     auth=None,
     by_alias=True,
     summary="Proof that the evidence log has only grown",

@@ -7,22 +7,22 @@ with the centre's key and appended to ``var/heads/evidence-tree.jsonl``.
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import F
 
 from bitgoeul.kernel import merkle
-from bitgoeul.kernel.errors import BadInput, NotFound
+from bitgoeul.kernel.errors import BadInput, Conflict, NotFound
 from bitgoeul.kernel.heads import (
     HeadFault,
     SignedHead,
     append_head,
     check_heads,
-    latest_head,
     latest_signed_head,
 )
+from bitgoeul.kernel.signing import FileKey
 from bitgoeul.kernel.text import N_
 
 from .models import EvidenceLog
@@ -38,20 +38,33 @@ def tree_path() -> Path:
     return Path(settings.HEADS) / f"{TREE}.jsonl"
 
 
-def write_tree_head() -> None:
-    """Sign the root over the whole log when it has grown since the last head."""
-    size = EvidenceLog.objects.count()
-    known = latest_head(tree_path())
-    if size == 0 or (known is not None and known.sequence >= size):
-        return
-    whole = merkle.root(_Tree(size).subtree, size).hex()
-    append_head(tree_path(), keys=Path(settings.KEYS), chain=TREE, sequence=size, hash=whole)
+def write_tree_head() -> SignedHead | None:
+    """The head over the whole log, signed when it has grown or the key is new; None while nothing is in it.
+
+    One process at a time, so heads only grow. Raises Conflict where the database is behind the last signed head.
+    """
+    path, keys = tree_path(), Path(settings.KEYS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        size, known = EvidenceLog.objects.count(), latest_signed_head(path)
+        if known is not None and known.sequence > size:
+            raise Conflict(
+                N_(
+                    "The evidence log has {size} positions and {signed} were signed: "
+                    "its database is an older one."
+                ),
+                size=size, signed=known.sequence,
+            )  # fmt: skip
+        if size == 0 or (known and (known.sequence, known.keyid) == (size, FileKey.load_or_create(keys).keyid)):
+            return known
+        append_head(path, keys=keys, chain=TREE, sequence=size, hash=merkle.root(_Tree(size).subtree, size).hex())
+        return latest_signed_head(path)
 
 
 def signed_head() -> SignedHead:
     """The newest signed head; raises NotFound while nothing is in the log."""
-    write_tree_head()
-    head = latest_signed_head(tree_path())
+    head = write_tree_head()
     if head is None:
         raise NotFound(N_("Nothing is in the evidence log yet."))
     return head
@@ -107,8 +120,8 @@ class _Tree:
 
 def _full_chunks(count: int) -> list[bytes]:
     """The roots of the full chunks; those that are not known yet are read in one query."""
-    rows = EvidenceLog.objects.annotate(over=F("sequence") % CHUNK).filter(over=0, sequence__lte=count * CHUNK)
-    ends: Sequence[str] = list(rows.order_by("sequence").values_list("hash", flat=True)) if count else []
+    rows = EvidenceLog.objects.filter(sequence__in=range(CHUNK, count * CHUNK + 1, CHUNK)).order_by("sequence")
+    ends: Sequence[str] = list(rows.values_list("hash", flat=True)) if count else []
     unknown = [number for number, end in enumerate(ends) if end not in _kept]
     if unknown:
         if len(_kept) + len(unknown) > KEPT_MAX:

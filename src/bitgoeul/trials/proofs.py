@@ -139,19 +139,19 @@ def check_evidence(proof: Inclusion, evidence_digest: str, log: Mapping[str, Any
     return Checked("evidence", False, Text(N_("The proof is about other evidence.")))
 
 
-def check_consistency(
-    proof: Consistency, keys: Sequence[PublicKey], known: SignedHead | None = None
-) -> Iterator[Checked]:
-    """The checks of a consistency proof; ``known`` is the head that somebody kept from earlier."""
+def check_consistency(proof: Consistency, keys: Sequence[PublicKey], known: SignedHead) -> Iterator[Checked]:
+    """The checks of a consistency proof against ``known``, the head that somebody kept from earlier.
+
+    Without one the proof says nothing: a log that was written anew begins with itself.
+    """
     yield check_head(proof.head, keys)
-    if known is not None:
-        yield check_head(known, keys)
-        same = (known.sequence, known.hash) == (proof.first, proof.first_root)
-        yield Checked(
-            "known", same,
-            Text(N_("The proof begins with the head that was kept."))
-            if same else Text(N_("The proof does not begin with the head that was kept.")),
-        )  # fmt: skip
+    yield check_head(known, keys)
+    same = (known.sequence, known.hash) == (proof.first, proof.first_root)
+    yield Checked(
+        "known", same,
+        Text(N_("The proof begins with the head that was kept."))
+        if same else Text(N_("The proof does not begin with the head that was kept.")),
+    )  # fmt: skip
     path = [bytes.fromhex(each) for each in proof.path]
     roots = bytes.fromhex(proof.first_root), bytes.fromhex(proof.head.hash)
     if merkle.is_consistent(proof.first, proof.head.sequence, *roots, path):

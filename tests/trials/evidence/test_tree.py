@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from bitgoeul.kernel import merkle
+from bitgoeul.kernel.heads import append_head, latest_signed_head
 from bitgoeul.site.cli import cli
 from bitgoeul.trials import evidence_log as log
 from bitgoeul.trials import evidence_tree as tree
@@ -125,10 +127,6 @@ def test_a_log_that_was_written_anew_cannot_prove_it(client, issue, tmp_path, se
     grown(client, issue, tmp_path, 3, 5)
     leaves = [merkle.leaf_hash(b"another history") for _ in range(5)]
     other = merkle.over(leaves)
-    from pathlib import Path
-
-    from bitgoeul.kernel.heads import append_head, latest_signed_head
-
     append_head(tmp_path / "forged.jsonl", keys=Path(settings.KEYS), chain=proofs.TREE, sequence=5,
                 hash=merkle.root(other, 5).hex())  # fmt: skip
     head = latest_signed_head(tmp_path / "forged.jsonl")
@@ -140,6 +138,44 @@ def test_a_log_that_was_written_anew_cannot_prove_it(client, issue, tmp_path, se
     own_start = proofs.Consistency(3, merkle.root(other, 3).hex(), tuple(path), head)
     (tmp_path / "c.json").write_text(json.dumps(own_start.to_json()))
     assert check_log(tmp_path) == (1, "known")
+
+
+def test_without_a_head_of_ones_own_a_proof_is_not_checked(client, issue, tmp_path):
+    grown(client, issue, tmp_path, 1, 2)
+    done = run("verify-log", tmp_path / "c.json", "--key", tmp_path / "centre.pub")
+    assert (done.exit_code, "--known" in done.output) == (2, True)
+
+
+def test_a_database_behind_its_signed_head_is_refused_by_name(client, issue, settings):
+    view = issue(trials.Visibility.PUBLIC)
+    append_head(tree.tree_path(), keys=Path(settings.KEYS), chain=proofs.TREE, sequence=7, hash="00" * 32)
+    for path in ("evidence-log/head", "evidence-log/consistency?first=1", f"evidence/{view.digest}/inclusion"):
+        answer = client.get(f"/api/v1/{path}", headers={"accept-language": "en"})
+        assert (answer.status_code, "older one" in answer.json()["message"]) == (409, True)
+
+
+def test_after_a_change_of_key_the_newest_head_is_signed_anew(client, issue, settings, tmp_path):
+    grown(client, issue, tmp_path, 2, 2)
+    (tmp_path / "old.pub").write_bytes((tmp_path / "centre.pub").read_bytes())
+    for name in ("centre.pem", "centre.pub"):
+        (tmp_path / "keys" / name).unlink(missing_ok=True)
+    for path in (tmp_path / "keys").glob("centre*"):
+        path.unlink()
+    (tmp_path / "centre.pub").write_bytes(client.get("/keys/centre.pub").content)
+    assert (tmp_path / "centre.pub").read_bytes() != (tmp_path / "old.pub").read_bytes()
+    (tmp_path / "c.json").write_text(json.dumps(client.get("/api/v1/evidence-log/consistency?first=2").json()))
+    assert check_log(tmp_path) == (1, "head")  # the kept head is under the earlier key, which was not given
+    keys = ("--key", tmp_path / "centre.pub", "--key", tmp_path / "old.pub")
+    done = run("verify-log", tmp_path / "c.json", *keys, "--known", tmp_path / "head.json")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_head_is_written_once_and_only_grows(issue):
+    for _ in range(3):
+        issue()
+        assert tree.write_tree_head() == tree.write_tree_head()
+    lines = [json.loads(line)["sequence"] for line in tree.tree_path().read_text().splitlines()]
+    assert lines == [1, 2, 3]
 
 
 @pytest.mark.parametrize("first", ["0", "6", "x", "-1"])

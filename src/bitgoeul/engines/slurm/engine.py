@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from bitgoeul.compute.ports import (
@@ -74,13 +75,30 @@ class Listing:
         """Every entry that is the job's, by its name or by its place in its sweep."""
         return [each for key in keys_of(job) for each in self.by_key.get(key, [])]
 
-    def of(self, job: JobDir, number: int) -> Listed | None:
-        """The job by what it is called: of two so called the one that lives, then the one that was put in first.
+    def of(self, job: JobDir, own: Own) -> Listed | None:
+        """The job by what it is called: the one that was launched, else one that lives, else the first put in.
 
         Every process that looks chooses the same, so no two take each other's out. When all have ended it is the
         one with the job's number, for a job that was handed over again has another one.
         """
-        return min(self.all_of(job), key=lambda each: _rank(each, number), default=None)
+        found = [each for each in self.all_of(job) if not own.launched or own.is_it(each)]
+        return min(found, key=lambda each: _rank(each, own.number), default=None)
+
+
+class Own(NamedTuple):
+    """The number of a job: as Slurm answered, or as it was ``launched``; ``array`` is then its array's."""
+
+    number: int
+    launched: bool = False
+    array: int | None = None
+
+    def is_it(self, each: Listed) -> bool:
+        """Whether an entry is the job: the queue may have been asked while its element still had the array's."""
+        return each.number == self.number or (self.array is not None and each.number == self.array)
+
+    def is_launched_as(self, each: Listed) -> bool:
+        """Whether an entry is the one that was launched."""
+        return self.launched and self.is_it(each)
 
 
 def _rank(each: Listed, number: int) -> tuple[int, bool, int]:
@@ -136,7 +154,8 @@ class SlurmEngine(JobStore):
         try:
             if len(fresh) > 1:
                 self._make_durable()
-            answers |= {job.job_id: why for job, why in self._hand_over(fresh + self._lost(again))}
+            left = self._lost(again)
+            answers |= {job.job_id: why for job, why in self._hand_over(fresh + left, again=left)}
             if len(fresh) > 1:
                 self._make_durable()
         except EngineUnavailable as error:  # what was not handed over yet is looked for the next time
@@ -171,8 +190,11 @@ class SlurmEngine(JobStore):
     def _sweep_directory(self, sweep: UUID) -> Path:
         return self.home / "sweeps" / str(sweep)
 
-    def _hand_over(self, jobs: Sequence[JobDir]) -> list[tuple[JobDir, EngineRefused]]:
-        """Put jobs to Slurm that it does not have; those that it refused, which are gone then."""
+    def _hand_over(self, jobs: Sequence[JobDir], *, again: Sequence[JobDir]) -> list[tuple[JobDir, EngineRefused]]:
+        """Put jobs to Slurm that it does not have; those that it refused, which are gone then.
+
+        Of a job that may have been put in by somebody else meanwhile a refusal says nothing: it has what it asks.
+        """
         refused: list[tuple[JobDir, EngineRefused]] = []
         for group in self._groups(jobs):
             if len(group) > 1 and self._as_array(group):
@@ -181,6 +203,8 @@ class SlurmEngine(JobStore):
                 try:
                     self._hand_over_alone(job, durable=len(jobs) == 1)
                 except EngineRefused as error:
+                    if any(map(job.has, ("slurm", "launch", "start"))) or (job in again and not self._lost([job])):
+                        continue
                     self._unlink(job)
                     shutil.rmtree(job.path, ignore_errors=True)
                     refused.append((job, error))
@@ -222,6 +246,8 @@ class SlurmEngine(JobStore):
             log.info("an array of %s jobs was refused, they go one by one: %s", len(group), error)
             return False
         for job, index in zip(group, indices, strict=True):
+            if other := job.read("slurm"):
+                note_double(job, other["number"])
             job.write("slurm", {"number": number, "index": index}, durable=False)
         self._listing = None
         return True
@@ -286,40 +312,42 @@ class SlurmEngine(JobStore):
         jobs = self._known_jobs(handles)
         if not jobs:
             return []
-        numbers = {job: number for job in jobs if (number := _number(job)) is not None}
+        numbers = {job: own for job in jobs if (own := _own(job)) is not None}
         listing = self._look(fresh_for=numbers)
         missing = [job for job in numbers if listing.of(job, numbers[job]) is None and not job.has("exit")]
-        elsewhere = self._in_accounting([(numbers[job], job) for job in missing if not _breathes(job)])
+        elsewhere = self._in_accounting([(numbers[job].number, job) for job in missing if not _breathes(job)])
         seen = [(job, self._observe(job, listing, numbers.get(job), elsewhere)) for job in jobs]
         return [_with_numbers(job, each) for job, each in seen if each is not None]
 
     def cancel(self, handles: Sequence[Handle]) -> None:
         """See the port."""
         alone: list[str] = []
-        elements: dict[JobDir, int] = {}
+        elements: dict[JobDir, Own] = {}
         for job in self._known_jobs(handles):
             if job.has("exit"):
                 continue
             with self._locked():
                 if not job.has("exit") and not job.has("cancel"):
                     job.write("cancel", {"cause": Ending.CANCELLED})
-            number = _number(job)
-            if number is None:
+            own = _own(job)
+            if own is None:
                 end_if_never_started(job)
             elif job.spec().sweep is None:
-                alone.append(str(number))
+                alone.append(str(own.number))
             else:
-                elements[job] = number
+                elements[job] = own
         listing = self._look(fresh_for=elements) if elements else None
-        known = [listing.of(job, number) for job, number in elements.items()] if listing else []
+        known = [listing.of(job, own) for job, own in elements.items()] if listing else []
         self._stop(alone + [each.reference for each in known if each and each.stand is not Stand.ENDED])
 
-    def _stop(self, references: Sequence[str]) -> None:
+    def _stop(self, references: Sequence[str], *, waiting: bool = False) -> None:
         # With a filter, or by the number that its last element has too, scancel ends a whole array that waits. So
         # an element goes by array and index without one, and only as the queue has just told it to be ours.
         elements = [each for each in references if "_" in each]
-        for words in (["--me", *(each for each in references if "_" not in each)], elements):
-            if words in (["--me"], []):
+        alone = [each for each in references if "_" not in each]
+        filters = ["--me", *(["--state=PENDING"] if waiting else [])]
+        for words in ([*filters, *alone] if alone else [], elements):
+            if not words:
                 continue
             try:
                 self.commands.run("scancel", "--quiet", *words)
@@ -376,13 +404,13 @@ class SlurmEngine(JobStore):
 
     # --- looking
 
-    def _look(self, fresh_for: dict[JobDir, int] | None = None) -> Listing:
+    def _look(self, fresh_for: dict[JobDir, Own] | None = None) -> Listing:
         """The queue, a second old at most, and as new as the jobs asked about."""
         known = self._listing
         if (
             known is not None
             and time.monotonic() - known.at < LISTING_SECONDS
-            and all(known.of(job, number) or job.has("exit") for job, number in (fresh_for or {}).items())
+            and all(known.of(job, own) or job.has("exit") for job, own in (fresh_for or {}).items())
         ):
             return known
         listing = Listing(time.monotonic())
@@ -416,25 +444,25 @@ class SlurmEngine(JobStore):
         return told
 
     def _observe(
-        self, job: JobDir, listing: Listing, number: int | None, elsewhere: dict[JobDir, Listed | None]
+        self, job: JobDir, listing: Listing, own: Own | None, elsewhere: dict[JobDir, Listed | None]
     ) -> Observation | None:
         """Where a job stands by both: the wrapper's records, and Slurm's list of what holds its nodes."""
-        if number is None and not job.has("exit"):
-            return None  # not handed over yet: submit is called again
-        known = listing.of(job, number or 0)
         if job.has("exit"):
-            # The queue may have been asked before it began: then the job itself still waits there.
-            own = {number, (job.read("slurm") or {}).get("number")}
-            self._take_out(job, [each for each in listing.all_of(job) if each.number not in own])
+            self._take_out(job, [each for each in listing.all_of(job) if own is None or not own.is_it(each)])
             lives = any(each.stand is Stand.LIVES for each in listing.all_of(job))
             return Observation(job.job_id, Phase.RUNNING, _started(job)) if lives else job.observe()
-        if known is not None and known.stand is not Stand.ENDED:
-            doubles = self._take_out(job, [each for each in listing.all_of(job) if each is not known])
-            if doubles and known.stand is Stand.WAITS:
+        if own is None:
+            return None  # not handed over yet: submit is called again
+        known = listing.of(job, own)
+        if known is not None or own.launched:
+            others = [each for each in listing.all_of(job) if each is not known and not own.is_launched_as(each)]
+            # It may have been launched since the queue was asked: then the next look knows as which.
+            taken = self._take_out(job, others) if own.launched or not job.has("launch") else []
+            if taken and known is not None and not own.launched:
                 job.write("slurm", _as_record(known))
         known = known or elsewhere.get(job)
         if known is None:
-            return self._unlisted(job, proven=job in elsewhere)
+            return self._unlisted(job, listing, proven=job in elsewhere)
         if known.stand is Stand.ENDED:
             return self._ended(job, known, listing)
         self._over_since.pop(str(job.job_id), None)
@@ -483,7 +511,7 @@ class SlurmEngine(JobStore):
         except EngineRefused as error:  # as when the grant has ended meanwhile
             job.write("exit", never_started(Ending.NOT_STARTED, str(error)))
 
-    def _unlisted(self, job: JobDir, *, proven: bool) -> Observation | None:
+    def _unlisted(self, job: JobDir, listing: Listing, *, proven: bool) -> Observation | None:
         """Neither queue nor accounting knows the job: a controller lost its memory, or has not told yet.
 
         While its wrapper writes it runs. Once nothing holds its lock any more it has ended if it had started, with
@@ -510,7 +538,7 @@ class SlurmEngine(JobStore):
         self._over_since.pop(str(job.job_id), None)
         if not job.has("exit"):
             log.warning("job %s: Slurm lost it before it started", job.job_id)
-            self._hand_over_again(job, _number(job) or 0, Listing(0.0))  # the queue was just seen to be without it
+            self._hand_over_again(job, _number(job) or 0, listing)
         return job.observe()
 
     def _take_out(self, job: JobDir, others: Sequence[Listed]) -> list[Listed]:
@@ -524,7 +552,7 @@ class SlurmEngine(JobStore):
             log.warning("job %s stands twice in the queue; %s is taken out", job.job_id, ", ".join(references))
             for each in waiting:
                 note_double(job, each.number)
-            self._stop(references)
+            self._stop(references, waiting=True)
         return waiting
 
 
@@ -537,10 +565,17 @@ def _told(step: Step) -> Drift:
     return replace(step.drift, mendable=bool(step.command))
 
 
+def _own(job: JobDir) -> Own | None:
+    """Slurm's number of a job: of the one that was launched, if a crash has handed it over twice."""
+    if launch := job.read("launch"):
+        return Own(int(launch["number"]), True, launch.get("array"))
+    record = job.read("slurm")
+    return Own(int(record["number"])) if record else None
+
+
 def _number(job: JobDir) -> int | None:
-    """Slurm's number of a job: of the one that started, if a crash has handed it over twice."""
-    record = job.read("launch") or job.read("slurm")
-    return int(record["number"]) if record else None
+    own = _own(job)
+    return own.number if own else None
 
 
 def _former(job: JobDir) -> set[int]:
@@ -552,7 +587,9 @@ def _with_numbers(job: JobDir, seen: Observation) -> Observation:
     """An end with every number of the job, so that the accounting charges none of them to anybody again."""
     if seen.phase is not Phase.ENDED:
         return seen
-    numbers = _former(job) | doubles_of(job) | {number for number in [_number(job)] if number}
+    put_in = job.read("slurm") or {}
+    own = [_number(job), None if "index" in put_in else put_in.get("number")]
+    numbers = _former(job) | doubles_of(job) | {int(number) for number in own if number}
     if not numbers or (job.has("start") and len(numbers) == 1):  # the usage record names the one
         return seen
     return replace(seen, environment={SCHEDULER_NUMBERS: ",".join(map(str, sorted(numbers)))})

@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     os.umask(0o077)
     number, tier = int(os.environ["SLURM_JOB_ID"]), Tier(arguments[1])
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
     job = job_of(Path(arguments[0]), os.environ)
     if job is None:
         print(f"Slurm job {number}: its job was collected before; nothing is run twice.", file=sys.stderr)
@@ -66,6 +67,7 @@ def main(arguments: list[str]) -> int:
             "launched_at": rfc3339(now()),
             "isolation": isolation.to_json(),
             "number": number,
+            "array": int(array) if array else None,
             "telemetry": telemetry,
         },
     )

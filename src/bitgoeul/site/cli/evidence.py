@@ -21,6 +21,7 @@ from .output import FINDINGS as FINDINGS_STATUS
 from .user import client_for, remote_options
 
 if TYPE_CHECKING:
+    from bitgoeul.kernel.heads import SignedHead
     from bitgoeul.kernel.signing import PublicKey
     from bitgoeul.published.mlperf import Result
     from bitgoeul.trials.proofs import Checked, Consistency, Inclusion
@@ -121,16 +122,25 @@ def log_(since: Path | None, target: Path | None, url: str | None, as_json: bool
     """Fetch the newest signed head of the evidence log, or the proof that it has only grown --since one."""
     from bitgoeul.kernel.heads import SignedHead
 
-    first = None
-    if since is not None:
-        try:
-            first = SignedHead.from_json(json.loads(_contents(since))).sequence
-        except ValueError:
-            raise bad_input(f"--since: {since} is no head of a log; get one with: bitgoeul evidence log") from None
+    known = _head_of(since, "--since") if since is not None else None
     with client_for(url) as client:
-        data = client.evidence_log(first)
-    name = "evidence-log.head.json" if first is None else "evidence-log.proof.json"
+        data = client.evidence_log(None)
+        if known is not None and SignedHead.from_json(data).sequence < known.sequence:
+            told = f"the log has {data['sequence']} positions now, {known.sequence} when {since} was signed"
+            Out(as_json).row({"file": None, "valid": False, "failed": "shorter"}, f"refused (shorter): {told}")
+            raise click.exceptions.Exit(FINDINGS_STATUS)
+        data = client.evidence_log(known.sequence) if known is not None else data
+    name = "evidence-log.head.json" if known is None else "evidence-log.proof.json"
     _write_json(data, target or Path(name), Out(as_json))
+
+
+def _head_of(path: Path, option: str) -> SignedHead:
+    from bitgoeul.kernel.heads import SignedHead
+
+    try:
+        return SignedHead.from_json(json.loads(_contents(path)))
+    except ValueError:
+        raise bad_input(f"{option}: {path} is no head of a log; get one with: bitgoeul evidence log") from None
 
 
 def _write_json(data: Mapping[str, object], path: Path, out: Out) -> None:
@@ -147,30 +157,35 @@ def _write_json(data: Mapping[str, object], path: Path, out: Out) -> None:
 @evidence.command("verify-log")
 @click.argument("proof", type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
-    "--key", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The centre's public key."
+    "--key",
+    "keys",
+    required=True,
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The centre's public key (PEM); may be given several times.",
 )
 @click.option(
-    "--known", type=click.Path(dir_okay=False, path_type=Path), default=None, help="The head kept before."
+    "--known",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The head that was kept before.",
 )
 @json_option
-def verify_log(proof: Path, key: Path, known: Path | None, as_json: bool) -> None:
-    """Check offline that the evidence log has only grown; exit 0 valid, 1 refused, 2 unreadable.
+def verify_log(proof: Path, keys: tuple[Path, ...], known: Path, as_json: bool) -> None:
+    """Check offline that the evidence log has only grown since a head; exit 0 valid, 1 refused, 2 unreadable.
 
-    PROOF as `bitgoeul evidence log --since HEAD` wrote it.
+    PROOF as `bitgoeul evidence log --since HEAD` wrote it, --known the HEAD. After the centre has changed its key
+    give the earlier one too.
     """
-    from bitgoeul.kernel.heads import SignedHead
     from bitgoeul.trials.proofs import Consistency, check_consistency
 
-    trusted, read = _trusted(key), _proof(proof)
+    trusted, read = [_trusted(each) for each in keys], _proof(proof)
     if not isinstance(read, Consistency):
         raise bad_input(
             f"{proof} is no proof about the whole log; check it with: bitgoeul evidence verify --proof"
         )
-    try:
-        kept = SignedHead.from_json(json.loads(_contents(known))) if known else None
-    except ValueError:
-        raise bad_input(f"--known: {known} is no head of a log") from None
-    raise click.exceptions.Exit(_say(list(check_consistency(read, [trusted], kept)), proof, Out(as_json)))
+    kept = _head_of(known, "--known")
+    raise click.exceptions.Exit(_say(list(check_consistency(read, trusted, kept)), proof, Out(as_json)))
 
 
 def _trusted(path: Path) -> PublicKey:
