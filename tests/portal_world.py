@@ -117,7 +117,7 @@ def _record(view: Any, protocol: Any) -> dict[str, Any]:
     definition = protocol.definition
     record.update(trial_id=str(view.id), attempt=view.attempt, parameters=dict(view.parameters))
     record["subject"]["digest"] = view.subject_digest
-    record["protocol"]["digest"] = protocol.digest
+    record["protocol"] |= {"digest": protocol.digest, "version": definition["version"]}
     record["inputs"] = [{"name": name, "digest": one, "bytes": 1} for name, one in definition["assets"].items()]
     record["inputs"].append({"name": "subject.bin", "digest": view.subject_digest, "bytes": 1})
     expected = definition["expected"]["reference_predictions_digest"]
