@@ -282,7 +282,7 @@ def get_evidence_log_head(request: HttpRequest) -> dict[str, object]:
 
 @router.get(
     "/evidence-log/consistency",
-    response={200: ConsistencyOut, **refusals(404, 409)},
+    response={200: ConsistencyOut, **refusals(400, 404, 409)},
     auth=None,
     by_alias=True,
     summary="Proof that the evidence log has only grown",

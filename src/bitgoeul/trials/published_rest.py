@@ -115,7 +115,7 @@ def list_published_results(
 
 @router.get(
     "/published-results/comparison",
-    response={200: ComparisonOut, **refusals(404)},
+    response={200: ComparisonOut, **refusals(400, 404)},
     auth=None,
     summary="Published results side by side",
 )
