@@ -5,14 +5,17 @@ from __future__ import annotations
 import html
 import json
 import time
+from dataclasses import replace
 
 import pytest
+from django.template.loader import render_to_string
 from django.utils import translation
 
 from bitgoeul.compute import use
 from bitgoeul.compute.facade import JobState, Limits
 from bitgoeul.compute.ports import SAMPLES_MAX, Ending, Sample
 from bitgoeul.engines.local.samples import Samples
+from bitgoeul.kernel.clock import now
 
 from .asking import python
 
@@ -162,6 +165,32 @@ class TestDevices:
         drawn = use.charts(use.JobUse(measured, points(None, None), [], None), LIMITS)
         assert [each.id for each in drawn] == ["cores-chart", "memory-chart"]
 
+    @pytest.mark.parametrize("boundary", ["", "moon"])
+    def test_power_of_nobody_knows_what_is_not_drawn(self, boundary):
+        devices = use.Devices("prometheus", 1, boundary, "")
+        drawn = use.charts(use.JobUse(use.Measured(1, 180_000, 0, 0), points(100, 500), [], devices), LIMITS)
+        ids = [each.id for each in drawn]
+        assert ids == ["cores-chart", "memory-chart", "device-busy-chart", "device-memory-chart"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("finished", "line"),
+    [(False, "Its devices are not read yet."), (True, "It ended before its devices were read.")],
+)
+def test_devices_that_somebody_will_read_are_not_called_unmeasured(submit, grant, finished, line):
+    grant("target_ms")
+    submit()
+    measured_by("http://127.0.0.1:1/")
+    job = submit(python("pass", devices={"software-target": 1}))
+    job = replace(job, state=JobState.RUNNING, ended_at=now() if finished else None)
+    before = use.JobUse(use.Measured(1, 0, 0, 0), [], [], use.Devices("prometheus", 0, "", ""))
+    with translation.override("en"):
+        page = render_to_string("compute/parts/use.html", {"job": job, "use": before, "charts": []})
+    assert line in page
+    assert "Nobody" not in page
+    assert "Figures of its own devices" not in page
+
 
 @pytest.fixture
 def exporter(tmp_path):
@@ -242,12 +271,18 @@ def test_a_cluster_that_nobody_measures_says_so_only_to_jobs_with_devices(sign_i
 
 
 @pytest.mark.django_db
-def test_points_kept_before_devices_were_measured_stay_readable(owner, submit, follow):
+def test_points_kept_before_devices_were_measured_stay_readable(sign_in, ara, owner, submit, follow):
     from bitgoeul.compute.models import JobSamples
 
+    client = sign_in(ara)
     view = submit()
-    follow(view)
-    rows = JobSamples.objects.filter(pk=view.id)
-    assert {len(point) for row in rows for point in row.points} <= {3}
-    old = JobSamples(pk=view.id, points=[[1_000, 5, 9], [2_000, 6, 9]])
-    assert [Sample(*point).device_power_mw for point in old.points] == [None, None]
+    JobSamples.objects.create(pk=view.id, points=[[1_000, 5, 9], [2_000, 6, 9]])
+    follow(view)  # what is kept stays: the end writes no second row
+    kept = use.job_use(actor=owner, job_id=view.id)
+    assert list(kept.samples) == [Sample(1_000, 5, 9), Sample(2_000, 6, 9)]
+    assert [each.device_power_mw for each in kept.samples] == [None, None]
+    page = client.get(f"/jobs/{view.id}/use/", headers={"HX-Request": "true"}).content.decode()
+    assert "cores-chart" in page
+    assert "device-" not in page
+    told = json.loads(client.get(f"/api/v1/jobs/{view.id}/use").content)["samples"]
+    assert [(each["wall_ms"], each["device_busy_permille"]) for each in told] == [(1_000, None), (2_000, None)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from itertools import pairwise
 
@@ -13,12 +16,15 @@ from hypothesis import strategies as st
 
 from bitgoeul.compute.ports import SAMPLES_MAX, Ending, JobSpec, Limits, Phase, Unmeasured
 from bitgoeul.engines.local import make
+from bitgoeul.engines.local.confine import environment
 from bitgoeul.engines.local.devices import DeviceWatch, Wanted, together, watch_of
+from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.local.samples import DeviceUse, Samples, halved
 from bitgoeul.engines.local.slots import Grant, LocalConfig
 from bitgoeul.engines.slurm.config import SlurmConfig
 from bitgoeul.engines.slurm.start import granted
 from bitgoeul.engines.slurm.submit import request_of
+from bitgoeul.kernel.clock import now, rfc3339
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.ids import new_id
 from bitgoeul.telemetry import Boundary, Cause, Reading, Sample, TelemetrySettings
@@ -245,6 +251,66 @@ class TestWatch:
         watch.pace(512_000)
         assert watch._every == 10.0
 
+    def test_a_machine_without_a_thread_to_give_costs_the_figures_alone(self):
+        watch = DeviceWatch(Scripted(told(busy_permille=500)), Wanted({"npu": (0,)}, {}))
+        usual = threading.stack_size(2**47)  # more than a process can address, so the system refuses it
+        try:
+            watch.start()
+        finally:
+            threading.stack_size(usual)
+        facts = watch.facts()
+        assert (facts["devices_unread"], facts["devices_measured"]) == ("broken", "0")
+        assert "thread" in facts["devices_detail"]
+        assert watch.take() == DeviceUse()
+        watch.stop()
+
+
+@pytest.mark.slow
+def test_a_job_whose_supervisor_gets_no_thread_has_its_exit_record(tmp_path):
+    """The real wrapper, on a machine that gives it no second thread."""
+    job = JobDir(tmp_path / str(new_id()))
+    for each in (job.work, job.path / "tmp"):
+        each.mkdir(parents=True)
+    asked = spec("python", "-c", "import time; time.sleep(1)")
+    job.write("spec", {"spec": asked.to_json(), "order": 1, "submitted_at": rfc3339(now())})
+    grant = Grant((0,), 512, {"npu": (0,)}, indices={"npu": (0,)})
+    job.write("launch", {"grant": grant.to_json(), "telemetry": {"reader": "nvml"}})
+    code = "import sys, threading; threading.stack_size(2**47); from bitgoeul.engines.local.wrapper import main; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}main([sys.argv[1]])", str(job.path)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert job.read("exit")["ending"] == Ending.COMPLETED
+    assert job.usage().environment["devices_unread"] == "broken"
+
+
+class TestBeforeTheFirstHeartbeat:
+    def started(self, tmp_path, **changes):
+        job = JobDir(tmp_path / str(new_id()))
+        job.path.mkdir()
+        grant = Grant((0,), 512, {"npu": (0,)})
+        job.write("spec", {"spec": spec().to_json(), "order": 1, "submitted_at": rfc3339(now())})
+        job.write("launch", {"grant": grant.to_json(), "telemetry": {"reader": "nvml"}, **changes})
+        job.write("start", {"wrapper": "1:1", "started_at": rfc3339(now())})
+        return job
+
+    def test_who_will_read_its_devices_is_known(self, tmp_path):
+        told = self.started(tmp_path).usage().environment
+        assert (told["devices_reader"], told["devices_measured"]) == ("nvml", "0")
+
+    @pytest.mark.parametrize("changes", [{"telemetry": None}, {"grant": Grant((0,), 512, {}).to_json()}])
+    def test_nobody_is_named_who_will_not(self, tmp_path, changes):
+        assert "devices_reader" not in self.started(tmp_path, **changes).usage().environment
+
+
+def test_a_number_means_the_same_card_to_the_job_and_to_who_measures(tmp_path):
+    """CUDA numbers cards by speed unless it is told otherwise, also where the job itself says otherwise."""
+    asked = spec(env={"CUDA_DEVICE_ORDER": "FASTEST_FIRST"})
+    told = environment(asked, Grant((0,), 512, {"h100": (1,)}), tmp_path, "limits")
+    assert told["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+    assert "CUDA_DEVICE_ORDER" not in environment(spec(devices={}), Grant((0,), 512, {}), tmp_path, "limits")
+
 
 class TestPoints:
     @given(st.lists(st.none() | st.integers(0, 1_000), min_size=SAMPLES_MAX, max_size=4 * SAMPLES_MAX))
@@ -361,7 +427,7 @@ class TestWithARealExporter:
             assert time.monotonic() - began < 4.0
 
     def test_a_memory_limit_is_held_while_the_exporter_floods(self, tmp_path, exporter):
-        exporter.page.write_bytes(b"a_metric_of_no_interest 1\n" * 150_000)
+        exporter.page.write_bytes(b"a_metric_of_no_interest 1\n" * 40_000)
         engine = engine_with(tmp_path, exporter.url)
         job = spec("python", "-c", "x = []\nwhile True: x.append(bytearray(2**24))")
         _handle, (seen, _record) = run(engine, job)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -91,6 +93,48 @@ def certificate(tmp_path):
         + signed.public_bytes(serialization.Encoding.PEM)
     )
     return path
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+@pytest.mark.parametrize("answering", [True, False])
+def test_a_file_of_authorities_that_cannot_be_read_is_a_wrong_setting(loopback, tmp_path, text, answering):
+    path = tmp_path / "ca.pem"
+    if text is not None:
+        path.write_text(text)
+    url = loopback.url.replace("http:", "https:") if answering else "https://127.0.0.1:1"
+    reading = PrometheusReader(Source(f"{url}/metrics", ca_file=str(path))).read()
+    assert reading.cause is Cause.UNTRUSTED
+    assert "ca_file" in reading.detail
+    assert "ca_file" in reading.remedy
+
+
+@pytest.fixture
+def deaf():
+    """An address where nobody accepts: its queue is full."""
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        with socket.create_connection(full.getsockname(), timeout=1):
+            yield full.getsockname()
+
+
+def named(monkeypatch, *addresses):
+    """Let a host's name stand for these addresses."""
+    infos = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_asked, **_how: infos)
+
+
+def test_all_addresses_of_a_host_share_one_time(monkeypatch, deaf):
+    named(monkeypatch, deaf, deaf, deaf, deaf)
+    began = time.monotonic()
+    assert PrometheusReader(Source("http://node/metrics")).read().cause is Cause.TOO_SLOW
+    assert time.monotonic() - began < 1.0  # each its own half second would be two
+
+
+def test_an_address_that_is_silent_leaves_time_for_the_next(monkeypatch, deaf, loopback):
+    loopback.pages["/metrics"] = PAGE
+    named(monkeypatch, deaf, ("127.0.0.1", int(loopback.url.rpartition(":")[2])))
+    assert PrometheusReader(Source("http://node/metrics"), seconds=2.0).read().samples[0].busy_permille == 10
 
 
 def test_a_certificate_is_always_verified(certificate):

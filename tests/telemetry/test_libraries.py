@@ -77,6 +77,52 @@ def test_what_a_card_does_not_tell_is_none_and_never_nought():
     assert nvml_reader.sample(nvml(nvmlDeviceGetCurrentClocksEventReasons=0), None, 0).throttle == ()
 
 
+def driver(monkeypatch, codes):
+    """A driver whose cards answer, or say an error of NVML by its code; gives what counts its starts."""
+    started = []
+
+    def handle(index):
+        if codes[index] is not None:
+            raise pynvml.NVMLError(codes[index])
+
+    library = nvml()
+    library.nvmlInit = lambda: started.append(1)
+    library.nvmlDeviceGetCount = lambda: len(codes)
+    library.nvmlDeviceGetHandleByIndex = handle
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    return started
+
+
+def test_a_card_that_is_lost_costs_the_others_nothing(monkeypatch):
+    started = driver(monkeypatch, [None, pynvml.NVML_ERROR_GPU_IS_LOST, None])
+    reader = NvmlReader()
+    for _ in range(2):
+        reading = reader.read()
+        assert reading.cause is None
+        assert [each.index for each in reading.samples] == [0, 2]
+    assert len(started) == 1
+
+
+def test_when_all_cards_are_lost_it_says_so_and_does_not_start_the_library_again(monkeypatch):
+    started = driver(monkeypatch, [pynvml.NVML_ERROR_GPU_IS_LOST] * 2)
+    reader = NvmlReader()
+    for _ in range(2):
+        reading = reader.read()
+        assert reading.cause is Cause.BROKEN
+        assert "lost" in reading.detail
+    assert len(started) == 1
+
+
+def test_a_library_that_ended_is_started_again(monkeypatch):
+    codes = [pynvml.NVML_ERROR_UNINITIALIZED]
+    started = driver(monkeypatch, codes)
+    reader = NvmlReader()
+    assert reader.read().cause is Cause.BROKEN
+    codes[0] = None
+    assert reader.read().samples
+    assert len(started) == 2
+
+
 def test_the_words_for_throttling_are_those_of_the_library():
     names = {
         "GpuIdle": "gpu_idle",

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from bitgoeul.telemetry import Boundary, Cause, Sample, Source
 from bitgoeul.telemetry.exporters import read
-from bitgoeul.telemetry.prometheus import SERIES_MAX, PrometheusReader, samples
-from bitgoeul.telemetry.reading import reading
+from bitgoeul.telemetry.http import BYTES_MAX
+from bitgoeul.telemetry.prometheus import KNOWN_MAX, SERIES_MAX, PrometheusReader, samples
+from bitgoeul.telemetry.reading import READ_SECONDS, reading
 
 DATA = Path(__file__).with_name("data")
 PIECES = [
@@ -133,6 +134,12 @@ class TestFigures:
         body = b"".join(b'all_smi_gpu_utilization{gpu_index="0",pod="%d"} 7\n' % n for n in (1, 2))
         (sample,) = asked(loopback, body).samples
         assert sample.busy_permille == 70
+
+    def test_a_core_without_a_figure_leaves_none_for_the_card(self, loopback):
+        line = 'furiosa_npu_core_utilization{device="npu0",uuid="a",core="%s"} %s\n'
+        body = "".join(line % each for each in ((0, "80"), (1, "NaN"), (2, "90"))).encode()
+        (sample,) = asked(loopback, body).samples
+        assert sample.busy_permille is None
 
     def test_memory_without_a_unit_is_not_guessed(self, loopback):
         body = b'RBLN_DEVICE_STATUS:DRAM_USED{name="rbln0"} 12\nRBLN_DEVICE_STATUS:UTILIZATION{name="rbln0"} 1\n'
@@ -263,6 +270,25 @@ class TestBadAnswers:
 
     def test_more_series_than_anybody_has_are_too_many(self, loopback):
         body = b"".join(b'all_smi_gpu_utilization{x="%d"} 1\n' % n for n in range(SERIES_MAX + 1))
+        assert asked(loopback, body, seconds=10.0).cause is Cause.TOO_LARGE
+        (sample,) = asked(loopback, body.split(b"\n", 1)[1], seconds=10.0).samples
+        assert sample.busy_permille == 10
+
+    @pytest.mark.parametrize("labels", [15, 300])
+    def test_the_worst_page_is_told_within_the_time_of_a_read(self, labels):
+        """As many labels as are taken, and a page as large; by the processor time of this thread alone."""
+        pad = ",".join(f'l{n}=""' for n in range(labels))
+        lines = [f'all_smi_gpu_utilization{{gpu_index="{n % 8}",x="{n}",{pad}}} 1\n' for n in range(SERIES_MAX)]
+        page = "".join(lines[: KNOWN_MAX // (len(lines[-1]) + 4)])
+        page += "a_metric_of_no_interest 1\n" * ((BYTES_MAX - len(page)) // 26)
+        began = time.thread_time()
+        assert len(samples(page.encode())) == 8
+        assert time.thread_time() - began < READ_SECONDS
+
+    def test_more_labels_than_anybody_has_are_too_many(self, loopback):
+        pad = "y" * (KNOWN_MAX // 100)
+        body = "".join(f'all_smi_gpu_utilization{{x="{n}",y="{pad}"}} 1\n' for n in range(100)).encode()
+        assert len(body) < BYTES_MAX
         assert asked(loopback, body, seconds=10.0).cause is Cause.TOO_LARGE
 
     def test_nobody_there(self):

@@ -37,6 +37,12 @@ class Devices:
     unread: str
 
     @property
+    def covers(self) -> str | None:
+        """What their power covers, in the reader's language; None where no known word tells it."""
+        known = self.boundary in set(Boundary)
+        return gettext(BOUNDARY_TEXTS[Boundary(self.boundary)]) if known else None
+
+    @property
     def why(self) -> Text | None:
         """Why they are not measured now; None while they are."""
         if self.unread in set(Unmeasured):
@@ -139,8 +145,9 @@ def charts(samples: Sequence[Sample], devices: Devices | None, common: Mapping[s
             {**common, **_line(gettext("in use"), memory, "MiB")},
         )
     power = [each.device_power_mw for each in samples]
-    if there := [each for each in power if each is not None]:
-        covers = gettext(BOUNDARY_TEXTS[Boundary(devices.boundary)]) if devices and devices.boundary else "–"
+    there = [each for each in power if each is not None]
+    covers = devices.covers if devices else None
+    if there and covers is not None:  # power of nobody knows what is no measurement
         reading = ngettext("{most} W at most", "{most} W at most of its {count} devices together", count)
         yield UseChart(
             "device-power-chart",

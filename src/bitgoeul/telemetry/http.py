@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from .reading import READ_SECONDS, Cause, Failed
 from .source import Source
 
-BYTES_MAX = 4 * 1024 * 1024
+BYTES_MAX = 1024 * 1024
 SECRET_MAX = 4_096
 PIECE = 65_536
 
@@ -104,10 +104,10 @@ class _Connection(http.client.HTTPConnection):
         self._open: socket.socket | None = None
 
     def connect(self) -> None:
-        """Connect, and shake hands where the address is https; raises OSError."""
-        self._open = socket.create_connection((self.host, self.port), timeout=left(self.deadline))
-        if self.secure:
-            context = ssl.create_default_context(cafile=self.ca_file or None)
+        """Connect, and shake hands where the address is https; raises OSError and Failed."""
+        context = _context(self.ca_file) if self.secure else None
+        self._open = _connected(self.host, self.port, self.deadline)
+        if context is not None:
             self._open.settimeout(left(self.deadline))
             self._open = context.wrap_socket(self._open, server_hostname=self.host)
         self.sock: Any = _Bounded(self._open, self.deadline)
@@ -116,6 +116,37 @@ class _Connection(http.client.HTTPConnection):
         """Close the socket itself; http.client closes what it has before the answer is read."""
         if self._open is not None:
             self._open.close()
+
+
+def _context(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:  # a setting is wrong, whether anybody answers or not
+        raise Failed(Cause.UNTRUSTED, f"the ca_file cannot be read: {error.strerror or error}") from error
+
+
+def _opened(fresh: socket.socket, address: Any, seconds: float) -> socket.socket:
+    try:
+        fresh.settimeout(seconds)
+        fresh.connect(address)
+    except OSError:
+        fresh.close()
+        raise
+    return fresh
+
+
+def _connected(host: str, port: int, deadline: float) -> socket.socket:
+    """A socket to the first of a host's addresses that answers, each with its share of the time that is left."""
+    refused: OSError = TimeoutError()
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for place, (family, kind, protocol, _name, address) in enumerate(addresses):
+        try:
+            return _opened(
+                socket.socket(family, kind, protocol), address, left(deadline) / (len(addresses) - place)
+            )
+        except OSError as error:
+            refused = error
+    raise refused
 
 
 class _Bounded:

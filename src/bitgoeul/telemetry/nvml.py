@@ -30,12 +30,20 @@ ERROR_CAUSES = {
     "NVMLError_NoPermission": Cause.NOT_ALLOWED,
     "NVMLError_Timeout": Cause.TOO_SLOW,
 }
+# What is wrong with one card alone; the others are read on.
+OF_ONE_CARD = (
+    "NVMLError_GpuIsLost",
+    "NVMLError_ResetRequired",
+    "NVMLError_IrqIssue",
+    "NVMLError_InsufficientPower",
+    "NVMLError_NoPermission",
+)
 # What a card may not have, or may not tell this user: then nobody measured it.
 SILENT = ("NVMLError_NotSupported", "NVMLError_NoPermission", "NVMLError_NoData", "NVMLError_Unknown")
 
 
 class NvmlReader:
-    """Reads every card that the driver shows to this process.
+    """Reads every card that the driver shows to this process; one that is lost or not allowed is left out.
 
     The driver's calls are not bounded by us: whoever must not wait reads in a thread of its own.
     """
@@ -53,10 +61,15 @@ class NvmlReader:
         library = self._started()
         try:
             count = min(library.nvmlDeviceGetCount(), DEVICES_MAX)
-            return [sample(library, library.nvmlDeviceGetHandleByIndex(index), index) for index in range(count)]
+            read = [_or_why_not(library, index) for index in range(count)]
         except library.NVMLError as error:
             self._library = None
             raise failure(error) from error
+        samples = [each for each in read if isinstance(each, Sample)]
+        failed = [each for each in read if isinstance(each, Failed)]
+        if failed and not samples:
+            raise failed[0]
+        return samples
 
     def _started(self) -> Any:
         if self._library is None:
@@ -70,6 +83,16 @@ class NvmlReader:
                 raise failure(error) from error
             self._library = library
         return self._library
+
+
+def _or_why_not(library: Any, index: int) -> Sample | Failed:
+    """One card, or what is wrong with this card alone; raises any other error of the library."""
+    try:
+        return sample(library, library.nvmlDeviceGetHandleByIndex(index), index)
+    except library.NVMLError as error:
+        if type(error).__name__ in OF_ONE_CARD:
+            return failure(error)
+        raise
 
 
 def failure(error: Exception) -> Failed:

@@ -13,8 +13,10 @@ from .reading import DEVICES_MAX, READ_SECONDS, Cause, Failed, Reading, half_up,
 from .samples import Sample
 from .source import Source
 
-LINE_MAX = 16_384
-SERIES_MAX = 4_096
+LINE_MAX = 4_096
+SERIES_MAX = 1_024
+# Of the lines that tell something known, together: the parser takes a second for a MiB of labels.
+KNOWN_MAX = 256 * 1024
 NAME = re.compile(r"(?:# (?:HELP|TYPE) )?([A-Za-z_:][A-Za-z0-9_:]*)")
 
 
@@ -26,7 +28,7 @@ class Device:
     index: int | None
     uuid: str
     model: str
-    values: dict[str, list[int]] = field(default_factory=dict)
+    values: dict[str, list[int | None]] = field(default_factory=dict)
     throttle: list[str] | None = None
 
     def sample(self) -> Sample:
@@ -46,10 +48,12 @@ class Device:
         )
 
 
-def _joined(metric: Metric, values: Sequence[int]) -> int | None:
+def _joined(metric: Metric, values: Sequence[int | None]) -> int | None:
+    """One figure of a device from its series; without one core's figure there is no mean of the card."""
+    there = [each for each in values if each is not None]
     if metric.over == "mean":
-        return half_up(sum(values) / len(values))
-    return values[0] if len(set(values)) == 1 else None
+        return half_up(sum(there) / len(there)) if there and len(there) == len(values) else None
+    return there[0] if len(set(there)) == 1 else None
 
 
 class PrometheusReader:
@@ -98,12 +102,22 @@ def samples(body: bytes, exporters: Sequence[Exporter] | None = None) -> list[Sa
 
 
 def _lines(text: str, by_name: Mapping[str, object]) -> Iterator[str]:
-    """Only the lines that tell something known: a page of thousands of other figures costs little."""
+    """Only the lines that tell something known: a page of thousands of other figures costs little.
+
+    Bounded here, for the parser takes all series of a name before it gives the first.
+    """
+    count = size = 0
     for line in text.split("\n"):
         found = NAME.match(line)
         if found is not None and found.group(1) in by_name:
+            count += not line.startswith("#")
+            size += len(line)
             if len(line) > LINE_MAX:
                 raise Failed(Cause.TOO_LARGE, "a line of it")
+            if size > KNOWN_MAX:
+                raise Failed(Cause.TOO_LARGE, f"more than {KNOWN_MAX} characters of known series")
+            if count > SERIES_MAX:
+                raise Failed(Cause.TOO_LARGE, f"more than {SERIES_MAX} series")
             yield line
 
 
@@ -111,19 +125,13 @@ def _series(text: str, by_name: Mapping[str, object]) -> Iterator[tuple[str, Map
     # Its import costs a tenth of a second, and a job without devices never needs it.
     from prometheus_client.parser import text_string_to_metric_families
 
-    count = 0
     try:
         for family in text_string_to_metric_families(text):
             for each in family.samples:
-                count += 1
-                if count > SERIES_MAX:
-                    raise Failed(Cause.TOO_LARGE, f"more than {SERIES_MAX} series")
                 # The parser gives counters their suffix, whether the exporter did or not.
                 name = each.name if each.name in by_name else each.name.removesuffix("_total")
                 if name in by_name:
                     yield name, each.labels, float(each.value), family.documentation
-    except Failed:
-        raise
     except Exception as error:  # the parser raises many kinds for what strangers write
         raise Failed(Cause.MALFORMED, plain(str(error))) from error
 
@@ -152,6 +160,4 @@ def _take(device: Device, metric: Metric, value: float, help_text: str) -> None:
     if metric.figure == "throttle":
         device.throttle = [*(device.throttle or ()), *([metric.word] if value > 0 else ())]
         return
-    told = metric.value(value, help_text)
-    if told is not None:
-        device.values.setdefault(metric.figure, []).append(told)
+    device.values.setdefault(metric.figure, []).append(metric.value(value, help_text))

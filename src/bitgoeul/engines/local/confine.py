@@ -97,8 +97,14 @@ def pinned(grant: Grant) -> set[int]:
 
 
 def environment(spec: JobSpec, grant: Grant, directory: Path, isolation: str) -> dict[str, str]:
-    """The program's whole environment: nothing of the platform's own, so no secret can leak through it."""
+    """The program's whole environment: nothing of the platform's own, so no secret can leak through it.
+
+    CUDA by itself puts a machine's fastest card first; drivers and exporters number cards by their place on the
+    bus. A job with devices gets the second order, so that a number means the same card to it and to who measures.
+    """
     devices = {_device_variable(n): ",".join(map(str, numbers)) for n, numbers in grant.devices.items()}
+    if devices:
+        devices["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     return {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",

@@ -17,7 +17,7 @@ from bitgoeul.compute.ports import (
     Unmeasured,
 )
 from bitgoeul.kernel.errors import BadInput
-from bitgoeul.telemetry import Reader, Reading, Sample, TelemetrySettings
+from bitgoeul.telemetry import Cause, Reader, Reading, Sample, TelemetrySettings
 from bitgoeul.telemetry.reading import READ_SECONDS
 
 from .samples import DeviceUse, higher, mean
@@ -91,8 +91,9 @@ def watch_of(told: object, grant: Grant) -> DeviceWatch | None:
 class DeviceWatch:
     """Reads in a thread of its own; the supervising thread only takes what is there.
 
-    A reader that hangs leaves a gap: its thread is let go, never waited for. Started after the program's fork,
-    for a fork with two threads is not safe.
+    A reader that hangs leaves a gap while the job runs. Only ``stop``, called once the exit record is written,
+    waits for it, ``LEAVE_SECONDS`` at most; then its thread is let go. Started after the program's fork, for a
+    fork with two threads is not safe.
     """
 
     def __init__(self, reader: Reader, wanted: Wanted, why: Unmeasured | None = None) -> None:
@@ -107,12 +108,21 @@ class DeviceWatch:
         self._thread = threading.Thread(target=self._run, name="devices", daemon=True) if why is None else None
 
     def start(self) -> None:
-        """Begin to read, unless it is known already that nothing can be the job's own."""
-        if self._thread is not None:
+        """Begin to read, unless it is known already that nothing can be the job's own.
+
+        Where the machine gives no thread (``ulimit -u``, a limit of processes) the job runs without its figures.
+        """
+        if self._thread is None:
+            return
+        try:
             self._thread.start()
+        except RuntimeError as error:
+            self._thread, self._why, self._detail = None, Cause.BROKEN, str(error)
 
     def stop(self) -> None:
-        """End reading; a read that is under way is given a moment, so that no library is left in its middle."""
+        """End reading; a read that is under way is given up to ``LEAVE_SECONDS``, so that no library is left in
+        its middle.
+        """
         self._over.set()
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(LEAVE_SECONDS)

@@ -11,6 +11,8 @@ from pathlib import Path
 from uuid import UUID
 
 from bitgoeul.compute.ports import (
+    DEVICES_MEASURED,
+    DEVICES_READER,
     READ_LIMIT,
     Chunk,
     Ending,
@@ -136,7 +138,7 @@ class JobDir:
         start, end, grant = self.read("start"), self.read("exit"), self.grant()
         if start is None or grant is None or (end and end["ending"] == Ending.NOT_STARTED):
             return None
-        last = end or self.read("heartbeat") or {"wall_ms": 0, "cpu_ms": 0, "memory_kib_max": 0}
+        last = end or self.read("heartbeat") or self._before_heartbeat(grant)
         handle, began = self.handle(), parse_rfc3339(start["started_at"])
         charged = min(last["wall_ms"], self.spec().limits.wall_seconds * 1000)
         return UsageRecord(
@@ -159,6 +161,14 @@ class JobDir:
             },
             samples=tuple(Sample(*point) for point in last.get("samples", ())),
         )
+
+    def _before_heartbeat(self, grant: Grant) -> Record:
+        """What is known as long as nothing was measured: at most who will read its devices."""
+        record: Record = {"wall_ms": 0, "cpu_ms": 0, "memory_kib_max": 0}
+        settings = (self.read("launch") or {}).get("telemetry")
+        if grant.devices and isinstance(settings, dict) and settings.get("reader"):
+            record["devices"] = {DEVICES_READER: str(settings["reader"]), DEVICES_MEASURED: "0"}
+        return record
 
 
 def open_plain(path: Path) -> int | None:

@@ -92,7 +92,7 @@ class JobStore:
         """See the port. The directory leaves the list in one step and is removed afterwards.
 
         An empty file stays in its place for a month: a caller that slept since before the job's first submission
-        must not start it again. The wrapper writes the exit record last of all and does nothing after it.
+        must not start it again. The wrapper writes the exit record last of all and nothing after it.
         """
         for job_id in job_ids:
             grave = self._staging_path(job_id)

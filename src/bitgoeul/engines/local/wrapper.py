@@ -3,7 +3,8 @@
 ``python -m bitgoeul.engines.local.wrapper DIRECTORY`` is started by the engine with the lock of DIRECTORY already
 held by an inherited descriptor: the lock says that the job lives, from before the first line here until the kernel
 closes the descriptor. No signal handlers: signals are waited for. One thread supervises; where devices are
-measured a second one does that alone, begun after the last fork, and nothing ever waits for it.
+measured a second one does that alone, begun after the last fork. Nothing waits for it before the exit record is
+written; after that a read under way has a second to end, in which the lock is still held.
 """
 
 from __future__ import annotations
