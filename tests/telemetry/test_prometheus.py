@@ -281,9 +281,12 @@ class TestBadAnswers:
         lines = [f'all_smi_gpu_utilization{{gpu_index="{n % 8}",x="{n}",{pad}}} 1\n' for n in range(SERIES_MAX)]
         page = "".join(lines[: KNOWN_MAX // (len(lines[-1]) + 4)])
         page += "a_metric_of_no_interest 1\n" * ((BYTES_MAX - len(page)) // 26)
-        began = time.thread_time()
-        assert len(samples(page.encode())) == 8
-        assert time.thread_time() - began < READ_SECONDS
+        took = []
+        for _ in range(3):
+            began = time.thread_time()
+            assert len(samples(page.encode())) == 8
+            took.append(time.thread_time() - began)
+        assert min(took) < READ_SECONDS
 
     def test_more_labels_than_anybody_has_are_too_many(self, loopback):
         pad = "y" * (KNOWN_MAX // 100)
