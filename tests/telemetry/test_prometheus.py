@@ -15,7 +15,7 @@ from bitgoeul.telemetry import Boundary, Cause, Sample, Source
 from bitgoeul.telemetry.exporters import read
 from bitgoeul.telemetry.http import BYTES_MAX
 from bitgoeul.telemetry.prometheus import KNOWN_MAX, SERIES_MAX, PrometheusReader, samples
-from bitgoeul.telemetry.reading import READ_SECONDS, reading
+from bitgoeul.telemetry.reading import reading
 
 DATA = Path(__file__).with_name("data")
 PIECES = [
@@ -275,18 +275,13 @@ class TestBadAnswers:
         assert sample.busy_permille == 10
 
     @pytest.mark.parametrize("labels", [15, 300])
-    def test_the_worst_page_is_told_within_the_time_of_a_read(self, labels):
-        """As many labels as are taken, and a page as large; by the processor time of this thread alone."""
+    def test_the_worst_page_is_told(self, labels):
+        """As many labels as are taken, and a page as large; bench/telemetry_page.py has its time."""
         pad = ",".join(f'l{n}=""' for n in range(labels))
         lines = [f'all_smi_gpu_utilization{{gpu_index="{n % 8}",x="{n}",{pad}}} 1\n' for n in range(SERIES_MAX)]
         page = "".join(lines[: KNOWN_MAX // (len(lines[-1]) + 4)])
         page += "a_metric_of_no_interest 1\n" * ((BYTES_MAX - len(page)) // 26)
-        took = []
-        for _ in range(3):
-            began = time.thread_time()
-            assert len(samples(page.encode())) == 8
-            took.append(time.thread_time() - began)
-        assert min(took) < READ_SECONDS
+        assert len(samples(page.encode())) == 8
 
     def test_more_labels_than_anybody_has_are_too_many(self, loopback):
         pad = "y" * (KNOWN_MAX // 100)
