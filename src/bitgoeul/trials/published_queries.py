@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from bitgoeul.kernel.errors import BadInput, NotFound
+from bitgoeul.kernel.errors import BadInput, LimitReached, NotFound
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.published.mlperf import Kind, Result, figure, is_fit, kind_of
 from bitgoeul.web.facade import Page, page_of
@@ -16,14 +16,20 @@ from bitgoeul.web.facade import Page, page_of
 from .evidence_queries import is_digest
 from .models import PublishedResult
 from .published import kind_digest
-from .published_types import Choice, Comparison, PublishedView
+from .published_types import Candidates, Choice, Comparison, PublishedView
 
 COMPARED_MAX = 20
 CANDIDATES_MAX = 200
 READINGS_MAX = 50
 CHOICES_MAX = 200
-EXPORT_MAX = 50_000
+EXPORT_MAX = 5_000
 ORDER = ("-round", "submitter", "system", "benchmark", "scenario", "pk")
+
+
+class WorkbookTooLong(LimitReached):
+    """The list has more results than one workbook takes."""
+
+    code = "workbook_too_long"
 
 
 def _rows() -> QuerySet[Any, Any]:
@@ -55,8 +61,14 @@ def published_results(
 def published_to_export(
     *, round: str = "", submitter: str = "", benchmark: str = "", scenario: str = ""
 ) -> Iterator[PublishedView]:
-    """The same without pages, EXPORT_MAX at most."""
+    """The same without pages; WorkbookTooLong beyond EXPORT_MAX, nothing is cut off."""
     rows = _narrowed(round=round, submitter=submitter, benchmark=benchmark, scenario=scenario)
+    if rows.count() > EXPORT_MAX:
+        raise WorkbookTooLong(
+            N_("One workbook takes {limit} results, and there are more."),
+            remedy=Text(N_("Narrow the list by round, submitter, benchmark or scenario.")),
+            limit=EXPORT_MAX,
+        )
     return map(_view, rows[:EXPORT_MAX].iterator(chunk_size=500))
 
 
@@ -96,21 +108,25 @@ def works() -> Mapping[tuple[str, str], int]:
     }
 
 
-def candidates(benchmark: str, scenario: str) -> Mapping[Kind, list[PublishedView]]:
-    """Results of one work that may be compared, by kind; within one kind all may be, across two none."""
+def candidates(benchmark: str, scenario: str) -> Candidates:
+    """Results of one work that may be compared, by kind; within one kind all may be, across two none.
+
+    Of the CANDIDATES_MAX results of the newest rounds, in the order of round, submitter and system.
+    """
     rows = _current().filter(benchmark=benchmark, scenario=scenario)
+    newest = list(rows.order_by("-round", "submitter", "system", "pk")[: CANDIDATES_MAX + 1])
     found: dict[Kind, list[PublishedView]] = {}
-    for view in map(_view, rows.order_by("round", "submitter", "system", "pk")[:CANDIDATES_MAX]):
+    for view in map(_view, sorted(newest[:CANDIDATES_MAX], key=lambda row: row.round)):
         if is_fit(view.result) and figure(view.result)[0] is not None:
             found.setdefault(kind_of(view.result), []).append(view)
-    return found
+    return Candidates(found, len(newest) <= CANDIDATES_MAX)
 
 
 def compare(ids: Sequence[str]) -> Comparison:
     """Results side by side; raises BadInput, which names what must not be mixed, and NotFound.
 
-    Refused are results of other work or of versions that are not compatible, one whose flags ask for a look, and
-    whatever was measured here.
+    Refused are results of other work or of versions that are not compatible, one whose flags ask for a look, a
+    reading that a later one replaced, and whatever was measured here.
     """
     wanted = list(dict.fromkeys(ids))
     if any(is_digest(each) for each in wanted):
@@ -124,7 +140,7 @@ def compare(ids: Sequence[str]) -> Comparison:
     if len(views) != len(wanted):
         raise NotFound()
     for view in views:
-        _refuse_unfit(view.result)
+        _refuse_unfit(view)
     _refuse_mixed([view.result for view in views])
     figures = [figure(view.result) for view in views]
     values = [value for value, _unit in figures if value is not None]
@@ -140,7 +156,13 @@ def _ids(texts: Sequence[str]) -> list[UUID]:
         raise BadInput(N_("One of these names no published result."), field="pick") from error
 
 
-def _refuse_unfit(result: Result) -> None:
+def _refuse_unfit(view: PublishedView) -> None:
+    result = view.result
+    if not view.current:
+        raise BadInput(
+            N_("{system} ({round}) is not compared in this reading: a later one of the same place replaced it."),
+            field="pick", system=result.system, round=result.round,
+        )  # fmt: skip
     if not is_fit(result):
         raise BadInput(
             N_("{system} ({round}) is not compared: something about its log has to be looked at first."),

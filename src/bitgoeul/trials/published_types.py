@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -32,11 +32,24 @@ class PublishedView:
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of the results of a tree: new places, other numbers at a known place, and the same as before."""
+    """What became of the results of a tree: new places, new readings of known places, and the same as before.
+
+    ``left_out`` says of each result that was not kept why.
+    """
 
     new: int
     changed: int
     unchanged: int
+    left_out: Sequence[Text] = ()
+
+    def __add__(self, other: Imported) -> Imported:
+        """Both together."""
+        return Imported(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            (*self.left_out, *other.left_out),
+        )
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,14 @@ class Choice:
     submitters: Sequence[str]
     benchmarks: Sequence[str]
     scenarios: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Results of one work to choose from, by kind; ``complete`` is False where older rounds have more."""
+
+    groups: Mapping[Kind, Sequence[PublishedView]]
+    complete: bool
 
 
 @dataclass(frozen=True)

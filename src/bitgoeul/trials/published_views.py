@@ -14,12 +14,12 @@ from django.views.decorators.http import require_safe
 from bitgoeul.documents import Cell, Column, xlsx
 from bitgoeul.kernel.errors import BadInput
 from bitgoeul.kernel.text import Text
-from bitgoeul.published.mlperf import Kind, Result, benchmark_code, figure, is_fit, table
+from bitgoeul.published.mlperf import Kind, benchmark_code, figure, is_fit, table
 from bitgoeul.web.facade import attachment, page_number, render_text
 
 from . import published_queries as queries
 from .published_types import Comparison, PublishedView
-from .published_words import NOT_VERIFIED, TRADEMARK, UNVERIFIED_BESIDE_VERIFIED, footnote, remarks
+from .published_words import NOT_VERIFIED, TRADEMARK, UNVERIFIED, UNVERIFIED_BESIDE_VERIFIED, footnote, remarks
 
 MILLISECOND = 1e6
 NARROW = ("round", "submitter", "benchmark", "scenario")
@@ -61,6 +61,8 @@ def published_list(request: HttpRequest) -> HttpResponse:
         "choice": queries.choice(),
         "page": page,
         "lines": list(map(_line, page.items)),
+        "warnings": _warnings(page.items),
+        "workbook_max": queries.EXPORT_MAX if page.total > queries.EXPORT_MAX else None,
         "trademark": render_text(TRADEMARK),
         "query": request.GET.urlencode(),
     }
@@ -69,7 +71,7 @@ def published_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def published_xlsx(request: HttpRequest) -> HttpResponse:
-    """GET /published.xlsx — what the list shows, without pages."""
+    """GET /published.xlsx — what the list shows, without pages; refused beyond EXPORT_MAX results."""
     columns = [
         Column(_("Round"), 8), Column(_("Division"), 10), Column(_("Submitter"), 18), Column(_("System"), 28),
         Column(_("Accelerator"), 24), Column(_("Number of accelerators"), 12), Column(_("Benchmark"), 16),
@@ -84,7 +86,8 @@ def published_xlsx(request: HttpRequest) -> HttpResponse:
 
 def _cells(view: PublishedView) -> tuple[Cell, ...]:
     one = view.result
-    said = ", ".join(render_text(text) for text, _finding in remarks(one))
+    words = [*([] if view.reviewed else [Text(UNVERIFIED)]), *(text for text, _finding in remarks(one))]
+    said = ", ".join(map(render_text, words))
     return (
         one.round, one.division, one.submitter, one.system, one.accelerator, one.accelerators, one.benchmark,
         one.scenario, one.log_scenario, one.value, one.logged_value, one.derived_value, one.unit,
@@ -130,7 +133,8 @@ def published_compare(request: HttpRequest) -> HttpResponse:
     work = request.GET.get("work", "")
     if work not in works:
         work = max(works, key=lambda each: counts[works[each]], default="")
-    groups = queries.candidates(*works.get(work, ("", "")))
+    offered = queries.candidates(*works.get(work, ("", "")))
+    groups = offered.groups
     picked = request.GET.getlist("pick")[: queries.CANDIDATES_MAX]
     refusal, comparison = None, None
     try:
@@ -144,6 +148,7 @@ def published_compare(request: HttpRequest) -> HttpResponse:
         "groups": [
             (_title(kind), [(view, str(view.id) in chosen) for view in views]) for kind, views in groups.items()
         ],
+        "listed_max": None if offered.complete else queries.CANDIDATES_MAX,
         "comparison": comparison,
         "refusal": refusal,
         "rules": table()["source"],
@@ -153,7 +158,7 @@ def published_compare(request: HttpRequest) -> HttpResponse:
     return render(request, "trials/published_compare.html", context, status=400 if refusal else 200)
 
 
-def _first_choice(groups: list[list[PublishedView]]) -> list[str]:
+def _first_choice(groups: Sequence[Sequence[PublishedView]]) -> list[str]:
     single = [[view for view in views if view.result.accelerators == 1] for views in groups]
     best = max(single, key=len, default=[])
     return [str(view.id) for view in best[-queries.COMPARED_MAX :]] if len(best) > 1 else []
@@ -169,19 +174,16 @@ def _side_by_side(comparison: Comparison) -> dict[str, object]:
     unit = "ms" if comparison.lower_is_better else "samples/s"
     values = [round(each / factor, 4) for each in comparison.figures]
     work = f"{comparison.kind.benchmark} {comparison.kind.scenario}"
-    verified = {view.reviewed for view in comparison.results}
-    said = [render_text(NOT_VERIFIED)] if False in verified else []
-    said += [render_text(UNVERIFIED_BESIDE_VERIFIED)] if len(verified) > 1 else []
     better = _("Lower is better.") if comparison.lower_is_better else _("Higher is better.")
     return {
         "lines": list(map(_line, comparison.results)),
         "unit": unit,
         "better": better,
         "footnotes": [_note(view) for view in comparison.results],
-        "warnings": said,
+        "warnings": _warnings(comparison.results),
         "chart": {
             "kind": "bar",
-            "labels": [_label(view.result) for view in comparison.results],
+            "labels": list(map(_label, comparison.results)),
             "series": [{"name": work, "values": values}],
             "unit": unit,
             "x_label": _("System"),
@@ -192,5 +194,14 @@ def _side_by_side(comparison: Comparison) -> dict[str, object]:
     }
 
 
-def _label(result: Result) -> str:
-    return f"{result.accelerator or result.system} × {result.accelerators or '?'} ({result.round})"
+def _warnings(views: Sequence[PublishedView]) -> list[str]:
+    """What MLCommons asks to be said under a table with a result that it has not reviewed."""
+    verified = {view.reviewed for view in views}
+    said = [render_text(NOT_VERIFIED)] if False in verified else []
+    return said + ([render_text(UNVERIFIED_BESIDE_VERIFIED)] if len(verified) > 1 else [])
+
+
+def _label(view: PublishedView) -> str:
+    result = view.result
+    about = result.round if view.reviewed else f"{result.round}, {render_text(UNVERIFIED)}"
+    return f"{result.accelerator or result.system} × {result.accelerators or '?'} ({about})"

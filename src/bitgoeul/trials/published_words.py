@@ -36,6 +36,8 @@ TRADEMARK = N_(
     "The MLPerf name and logo are registered and unregistered trademarks of MLCommons Association in the United "
     "States and other countries."
 )
+# MLCommons asks for this very word beside every figure that it has not reviewed.
+UNVERIFIED = N_("unverified")
 NOT_VERIFIED = N_("Result not verified by MLCommons Association.")
 UNVERIFIED_BESIDE_VERIFIED = N_(
     "Results that MLCommons has not reviewed may have been measured or implemented in ways that its rules do not "

@@ -279,7 +279,7 @@ def import_(
 
     Every number that the detail log of its run also has is held against it. They stay third-party results,
     never measured here. Kept, they are on the pages of published results; the same tree again adds nothing.
-    Exit 0 read, 1 a result needs a look (its flags say why), 2 unreadable.
+    Exit 0 read, 1 a result needs a look (its flags say why) or was left out (it is named), 2 unreadable.
     """
     from bitgoeul.published.mlperf import FINDINGS, NoResults, read_tree
 
@@ -297,7 +297,8 @@ def import_(
         if dry_run:
             deque(results(), maxlen=0)
         else:
-            _keep(results(), source, retrieved, reviewed, entries_of(ids), out)
+            left_out = _keep(results(), source, retrieved, reviewed, entries_of(ids), out)
+            looks += left_out
     except NoResults:
         raise bad_input(
             f"{path}: no performance run here. Name a submission tree, or a folder in it, with"
@@ -312,8 +313,8 @@ def import_(
 def _keep(
     results: Iterable[Result], source: str, retrieved: datetime | None, reviewed: bool,
     entries: Mapping[tuple[str, str, str, str], str], out: Out,
-) -> None:  # fmt: skip
-    """Take results into this installation's database and say what became of them."""
+) -> int:  # fmt: skip
+    """Take results into this installation's database and say what became of them; how many were left out."""
     if retrieved is None:
         raise bad_input("--retrieved: say on which day the tree was retrieved, or look with --dry-run")
     if not source.strip():
@@ -330,8 +331,15 @@ def _keep(
         actor=Actor.system("import"), id=new_id(), results=results, entries=entries,
         retrieved=trials.Retrieved(source, retrieved.date(), reviewed),
     )  # fmt: skip
-    row = {"new": done.new, "changed": done.changed, "unchanged": done.unchanged}
-    out.row(row, f"{done.new} new, {done.changed} changed, {done.unchanged} as before")
+    for text in done.left_out:
+        out.note(f"LEFT OUT {text}")
+    row = {
+        "new": done.new, "changed": done.changed, "unchanged": done.unchanged,
+        "left_out": [str(text) for text in done.left_out],
+    }  # fmt: skip
+    left = f", {len(done.left_out)} left out" if done.left_out else ""
+    out.row(row, f"{done.new} new, {done.changed} changed, {done.unchanged} as before{left}")
+    return len(done.left_out)
 
 
 def entries_of(path: Path | None) -> Mapping[tuple[str, str, str, str], str]:
