@@ -329,7 +329,7 @@ def test_the_list_is_narrowed_by_page_workbook_and_interface_alike(client):
 def test_the_interface_compares_and_refuses_like_the_page(client):
     keep(made(), made(system="two", value=10.0))
     told = client.get("/api/v1/published-results/comparison", {"pick": ids()}).json()
-    assert (told["benchmark"], told["unit"], len(told["items"])) == ("resnet50", "samples/s", 2)
+    assert (told["benchmark"], told["unit"], len(told["results"])) == ("resnet50", "samples/s", 2)
     refused = client.get("/api/v1/published-results/comparison", {"pick": [*ids(), "ab" * 32]})
     assert (refused.status_code, "measured here" in refused.json()["message"]) == (400, True)
     one = client.get(f"/api/v1/published-results/{ids()[0]}").json()

@@ -80,7 +80,7 @@ class ComparisonOut(Schema):
     unit: str
     lower_is_better: bool
     differences: list[str]
-    items: list[PublishedOut]
+    results: list[PublishedOut]
 
 
 def _out(view: PublishedView) -> PublishedOut:
@@ -133,7 +133,7 @@ def compare_published_results(
         unit=found.unit,
         lower_is_better=found.lower_is_better,
         differences=[render_text(each) for each in found.differences],
-        items=[_out(view) for view in found.results],
+        results=[_out(view) for view in found.results],
     )
 
 
