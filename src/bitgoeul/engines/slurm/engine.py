@@ -457,9 +457,11 @@ class SlurmEngine(JobStore):
         if known is not None or own.launched:
             others = [each for each in listing.all_of(job) if each is not known and not own.is_launched_as(each)]
             # It may have been launched since the queue was asked: then the next look knows as which.
-            taken = self._take_out(job, others) if own.launched or not job.has("launch") else []
-            if taken and known is not None and not own.launched:
-                job.write("slurm", _as_record(known))
+            if own.launched or not job.has("launch"):
+                self._take_out(job, others)
+                if known is not None and known.stand is Stand.WAITS and not own.is_it(known):
+                    note_double(job, own.number)
+                    job.write("slurm", _as_record(known))
         known = known or elsewhere.get(job)
         if known is None:
             return self._unlisted(job, listing, proven=job in elsewhere)
@@ -541,7 +543,7 @@ class SlurmEngine(JobStore):
             self._hand_over_again(job, _number(job) or 0, listing)
         return job.observe()
 
-    def _take_out(self, job: JobDir, others: Sequence[Listed]) -> list[Listed]:
+    def _take_out(self, job: JobDir, others: Sequence[Listed]) -> None:
         """A job that was handed over twice by a crash is kept once: those of the others that wait are ended.
 
         They would refuse to start anyway.
@@ -553,7 +555,6 @@ class SlurmEngine(JobStore):
             for each in waiting:
                 note_double(job, each.number)
             self._stop(references, waiting=True)
-        return waiting
 
 
 def _as_record(found: Listed) -> Record:
