@@ -26,8 +26,8 @@ ISOLATION_PACKAGES = ("bubblewrap", "libseccomp2")
 APT_SECONDS_MAX = 900
 # Nothing below these asks a database: on PostgreSQL they would only say the same once more.
 WITHOUT_DATABASE = (
-    "tests/documents", "tests/engines", "tests/kernel", "tests/protocols", "tests/published",
-    "tests/site/test_messages.py", "tests/site/test_setup.py", "tests/site/test_templates.py",
+    "tests/documents", "tests/engines", "tests/kernel", "tests/protocols", "tests/published", "tests/targets",
+    "tests/telemetry", "tests/site/test_messages.py", "tests/site/test_setup.py", "tests/site/test_templates.py",
     "tests/trials/evidence/test_browser_verifier.py", "tests/trials/evidence/test_verify.py",
 )  # fmt: skip
 # Reads the query plans of SQLite, and multiplies the example by SQLite's own SQL; the tutorial is of the default.
