@@ -37,8 +37,6 @@ SHARED = ("-n", "auto", "--dist", "loadfile")
 # Once is enough for these, on PostgreSQL, beside the two suites. They look at pages as they are drawn, or need a
 # cluster of eleven daemons; what the rooms do behind them is tested on both.
 ONCE = ("tests/slurm", "tests/browser", "tests/trials/evidence/test_in_chromium.py")
-# Of a server that no machine's fall outlives: its tests ask what holds when processes die, not when power does.
-SPARED = {"fsync": "off", "full_page_writes": "off"}
 
 
 def browser() -> str | None:
@@ -115,7 +113,7 @@ def beside(name: str, arguments: list[str]) -> Iterator[Callable[[], bool]]:
     """
     output = ROOT / "build" / f"test-{name.replace(' ', '-')}.txt"
     output.parent.mkdir(exist_ok=True)
-    with postgres.throwaway(**SPARED) as server, output.open("w", encoding="utf-8") as file:
+    with postgres.throwaway() as server, output.open("w", encoding="utf-8") as file:
         environ = os.environ | {postgres.URL_VARIABLE: server.url()}
         suite = subprocess.Popen(
             pytest(*arguments), cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stdout=file, stderr=file
