@@ -151,7 +151,7 @@ def test_the_same_file_twice_is_one_version_and_another_file_the_next(at, letter
 @pytest.mark.parametrize(
     ("wrong", "field", "remedy"),
     [
-        (("--protocol", "alchemy"), "--protocol", "Known here: inference"),
+        (("--protocol", "alchemy"), "--protocol", "Known here: compatibility, inference"),
         (("--parameter", "speed=9"), "--parameter", "Use one of: batch"),
         (("--parameter", "seconds=2"), "--parameter seconds=2", "from 3 to 600"),
         (("--parameter", "seconds=many"), "many", "whole number"),

@@ -205,10 +205,14 @@ class Client:
         found: Mapping[str, Any] = self.call("GET", f"/api/v1/evidence/{digest}/inclusion")
         return found
 
-    def evidence_log(self, first: int | None) -> Mapping[str, Any]:
-        """The newest signed head of the evidence log, or the proof that it begins with ``first`` positions."""
-        what = "head" if first is None else f"consistency?first={first}"
-        found: Mapping[str, Any] = self.call("GET", f"/api/v1/evidence-log/{what}")
+    def evidence_log_head(self) -> Mapping[str, Any]:
+        """The newest signed head of the evidence log."""
+        found: Mapping[str, Any] = self.call("GET", "/api/v1/evidence-log/head")
+        return found
+
+    def evidence_log_consistency(self, first: int) -> Mapping[str, Any]:
+        """The proof that the log under its newest head begins with the tree of ``first`` positions."""
+        found: Mapping[str, Any] = self.call("GET", "/api/v1/evidence-log/consistency", params={"first": first})
         return found
 
 

@@ -124,12 +124,12 @@ def log_(since: Path | None, target: Path | None, url: str | None, as_json: bool
 
     known = _head_of(since, "--since") if since is not None else None
     with client_for(url) as client:
-        data = client.evidence_log(None)
+        data = client.evidence_log_head()
         if known is not None and SignedHead.from_json(data).sequence < known.sequence:
             told = f"the log has {data['sequence']} positions now, {known.sequence} when {since} was signed"
             Out(as_json).row({"file": None, "valid": False, "failed": "shorter"}, f"refused (shorter): {told}")
             raise click.exceptions.Exit(FINDINGS_STATUS)
-        data = client.evidence_log(known.sequence) if known is not None else data
+        data = client.evidence_log_consistency(known.sequence) if known is not None else data
     name = "evidence-log.head.json" if known is None else "evidence-log.proof.json"
     _write_json(data, target or Path(name), Out(as_json))
 
