@@ -8,15 +8,12 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
 from uuid import UUID
 
 from bitgoeul.compute.ports import (
-    SCHEDULER_NUMBERS,
     AccountWish,
     Capacity,
     Drift,
@@ -41,13 +38,14 @@ from bitgoeul.kernel.text import N_
 from .accounting import accounting, runaway
 from .commands import Commands
 from .config import SlurmConfig
-from .doubles import doubles_of, note_double
+from .listing import Listing, as_record, keys_of, names_of
 from .nodes import FORMAT, Node, capacity, observations, once, ours, read, refuse_what_never_fits
+from .numbers import Own, arrays_of, former_of, note_double, number_of, own_of, with_numbers
 from .provisioning import Step, look, mend, plan
-from .queue import Listed, Stand, array_size_max, in_accounting, in_queue, key_of
+from .queue import Listed, Stand, array_size_max, in_accounting, in_queue
 from .reporting import rolled_up
 from .rest import Rest
-from .submit import Request, array_of, by_command, name_of, name_of_sweep, request_of
+from .submit import Request, array_of, by_command, request_of
 
 # One look at the queue serves all jobs of a cycle.
 LISTING_SECONDS = 1.0
@@ -62,48 +60,6 @@ NODES_SECONDS = 60.0
 TRIES_MAX = 3
 
 log = logging.getLogger(__name__)
-
-
-@dataclass
-class Listing:
-    """The queue at one moment, by name; a name may stand there twice, and an element of an array has its index."""
-
-    at: float
-    by_key: dict[str, list[Listed]] = field(default_factory=dict)
-
-    def all_of(self, job: JobDir) -> list[Listed]:
-        """Every entry that is the job's, by its name or by its place in its sweep."""
-        return [each for key in keys_of(job) for each in self.by_key.get(key, [])]
-
-    def of(self, job: JobDir, own: Own) -> Listed | None:
-        """The job by what it is called: the one that was launched, else one that lives, else the first put in.
-
-        Every process that looks chooses the same, so no two take each other's out. When all have ended it is the
-        one with the job's number, for a job that was handed over again has another one.
-        """
-        found = [each for each in self.all_of(job) if not own.launched or own.is_it(each)]
-        return min(found, key=lambda each: _rank(each, own.number), default=None)
-
-
-class Own(NamedTuple):
-    """The number of a job: as Slurm answered, or as it was ``launched``; ``array`` is then its array's."""
-
-    number: int
-    launched: bool = False
-    array: int | None = None
-
-    def is_it(self, each: Listed) -> bool:
-        """Whether an entry is the job: the queue may have been asked while its element still had the array's."""
-        return each.number == self.number or (self.array is not None and each.number == self.array)
-
-    def is_launched_as(self, each: Listed) -> bool:
-        """Whether an entry is the one that was launched."""
-        return self.launched and self.is_it(each)
-
-
-def _rank(each: Listed, number: int) -> tuple[int, bool, int]:
-    place = (Stand.LIVES, Stand.WAITS, Stand.ENDED).index(each.stand)
-    return place, each.stand is Stand.ENDED and each.number != number, each.number
 
 
 class SlurmEngine(JobStore):
@@ -275,7 +231,7 @@ class SlurmEngine(JobStore):
     def _find(self, jobs: Sequence[JobDir]) -> dict[UUID, Record]:
         """What queue and accounting know of jobs by what they are called, as their records would say it."""
         since = min(job.handle().submitted_at for job in jobs)
-        listed = in_queue(self.commands) + in_accounting(self.commands, since, names={*map(_names_of, jobs)})
+        listed = in_queue(self.commands) + in_accounting(self.commands, since, names={*map(names_of, jobs)})
         by_key: dict[str, list[Listed]] = {}
         for each in listed:
             by_key.setdefault(each.key, []).append(each)
@@ -283,7 +239,7 @@ class SlurmEngine(JobStore):
         for job in jobs:
             mine = [each for key in keys_of(job) for each in by_key.get(key, [])]
             if mine:
-                found[job.job_id] = _as_record(min(mine, key=lambda each: each.number))
+                found[job.job_id] = as_record(min(mine, key=lambda each: each.number))
         return found
 
     # --- Forgetter
@@ -312,12 +268,12 @@ class SlurmEngine(JobStore):
         jobs = self._known_jobs(handles)
         if not jobs:
             return []
-        numbers = {job: own for job in jobs if (own := _own(job)) is not None}
+        numbers = {job: own for job in jobs if (own := own_of(job)) is not None}
         listing = self._look(fresh_for=numbers)
         missing = [job for job in numbers if listing.of(job, numbers[job]) is None and not job.has("exit")]
         elsewhere = self._in_accounting([(numbers[job].number, job) for job in missing if not _breathes(job)])
         seen = [(job, self._observe(job, listing, numbers.get(job), elsewhere)) for job in jobs]
-        return [_with_numbers(job, each) for job, each in seen if each is not None]
+        return [with_numbers(job, each) for job, each in seen if each is not None]
 
     def cancel(self, handles: Sequence[Handle]) -> None:
         """See the port."""
@@ -329,7 +285,7 @@ class SlurmEngine(JobStore):
             with self._locked():
                 if not job.has("exit") and not job.has("cancel"):
                     job.write("cancel", {"cause": Ending.CANCELLED})
-            own = _own(job)
+            own = own_of(job)
             if own is None:
                 end_if_never_started(job)
             elif job.spec().sweep is None:
@@ -430,7 +386,7 @@ class SlurmEngine(JobStore):
         self._asked_at = time.monotonic()
         since = min(job.handle().submitted_at for _number, job in missing)
         try:
-            references = {str(each) for number, job in missing for each in (number, *_array(job))}
+            references = {str(each) for number, job in missing for each in (number, *arrays_of(job))}
             found = in_accounting(self.commands, since, references=references)
         except EngineUnavailable as error:  # the queue answers, so the other jobs can be seen
             log.warning("the accounting cannot be asked: %s", error)
@@ -461,7 +417,7 @@ class SlurmEngine(JobStore):
                 self._take_out(job, others)
                 if known is not None and known.stand is Stand.WAITS and not own.is_it(known):
                     note_double(job, own.number)
-                    job.write("slurm", _as_record(known))
+                    job.write("slurm", as_record(known))
         known = known or elsewhere.get(job)
         if known is None:
             return self._unlisted(job, listing, proven=job in elsewhere)
@@ -484,7 +440,7 @@ class SlurmEngine(JobStore):
             return job.observe()
         try:
             again = known.placed and not any(job.has(name) for name in ("exit", "start", "cancel"))
-            again = again and len(_former(job)) < TRIES_MAX
+            again = again and len(former_of(job)) < TRIES_MAX
             if not again and not job.has("exit"):
                 job.write("exit", _exit_record(job, known))
         finally:
@@ -500,7 +456,7 @@ class SlurmEngine(JobStore):
 
         Where Slurm cannot be asked it is tried at the next look; the number counts once however often that is.
         """
-        job.write("again", {"numbers": sorted({*_former(job), number})})
+        job.write("again", {"numbers": sorted({*former_of(job), number})})
         (job.path / "launch.json").unlink(missing_ok=True)
         living = [each for each in listing.all_of(job) if each.stand is not Stand.ENDED]
         if living:  # whoever put it in again died before it could write the number down
@@ -540,7 +496,7 @@ class SlurmEngine(JobStore):
         self._over_since.pop(str(job.job_id), None)
         if not job.has("exit"):
             log.warning("job %s: Slurm lost it before it started", job.job_id)
-            self._hand_over_again(job, _number(job) or 0, listing)
+            self._hand_over_again(job, number_of(job) or 0, listing)
         return job.observe()
 
     def _take_out(self, job: JobDir, others: Sequence[Listed]) -> None:
@@ -557,70 +513,13 @@ class SlurmEngine(JobStore):
             self._stop(references, waiting=True)
 
 
-def _as_record(found: Listed) -> Record:
-    """``slurm.json`` of a job that was found by what it is called."""
-    return {"number": found.number} | ({} if found.index is None else {"index": found.index})
-
-
 def _told(step: Step) -> Drift:
     return replace(step.drift, mendable=bool(step.command))
-
-
-def _own(job: JobDir) -> Own | None:
-    """Slurm's number of a job: of the one that was launched, if a crash has handed it over twice."""
-    if launch := job.read("launch"):
-        return Own(int(launch["number"]), True, launch.get("array"))
-    record = job.read("slurm")
-    return Own(int(record["number"])) if record else None
-
-
-def _number(job: JobDir) -> int | None:
-    own = _own(job)
-    return own.number if own else None
-
-
-def _former(job: JobDir) -> set[int]:
-    """The numbers under which a job was in the queue and began nowhere."""
-    return set((job.read("again") or {}).get("numbers", ()))
-
-
-def _with_numbers(job: JobDir, seen: Observation) -> Observation:
-    """An end with every number of the job, so that the accounting charges none of them to anybody again."""
-    if seen.phase is not Phase.ENDED:
-        return seen
-    put_in = job.read("slurm") or {}
-    own = [_number(job), None if "index" in put_in else put_in.get("number")]
-    numbers = _former(job) | doubles_of(job) | {int(number) for number in own if number}
-    if not numbers or (job.has("start") and len(numbers) == 1):  # the usage record names the one
-        return seen
-    return replace(seen, environment={SCHEDULER_NUMBERS: ",".join(map(str, sorted(numbers)))})
 
 
 def _launched(job: JobDir) -> Record | None:
     record = job.read("launch")
     return {"number": int(record["number"])} if record else None
-
-
-def _array(job: JobDir) -> list[int]:
-    """The number of the array that a job was put in with; it tells of elements that never started too."""
-    record = job.read("slurm") or {}
-    return [int(record["number"])] if "index" in record else []
-
-
-@lru_cache(maxsize=32_768)
-def keys_of(job: JobDir) -> tuple[str, ...]:
-    """What Slurm's lists may call a job: by its own name, and as an element of its sweep's array.
-
-    What was asked never changes, so thousands of jobs are not read again in every cycle.
-    """
-    spec = job.spec()
-    alone = key_of(name_of(job.job_id))
-    return (alone,) if spec.sweep is None else (alone, key_of(name_of_sweep(spec.sweep), spec.index))
-
-
-def _names_of(job: JobDir) -> str:
-    sweep = job.spec().sweep
-    return name_of(job.job_id) if sweep is None else f"{name_of(job.job_id)},{name_of_sweep(sweep)}"
 
 
 def _started(job: JobDir) -> datetime | None:

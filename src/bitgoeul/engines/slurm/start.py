@@ -24,7 +24,7 @@ from bitgoeul.engines.local.isolation.enclosure import Isolation
 from bitgoeul.engines.local.jobdir import JobDir
 from bitgoeul.engines.local.slots import Grant
 from bitgoeul.engines.local.wrapper import WATCHED, Wrapper
-from bitgoeul.engines.slurm.doubles import note_double
+from bitgoeul.engines.slurm.numbers import note_double
 from bitgoeul.kernel.clock import now, rfc3339
 
 # EX_TEMPFAIL of sysexits.h: nothing is wrong with the job, it is only not run twice.
