@@ -93,7 +93,7 @@ def test_a_good_program_answers(tmp_path):
     assert runner.one(0).shape == (1, 10)
     assert runner.batch([1, 2, 3]).shape == (3, 10)
     runner.close()
-    assert runner._process.returncode == 0
+    assert runner._child._process.returncode == 0
 
 
 def test_the_hop_costs_something_and_is_measured():

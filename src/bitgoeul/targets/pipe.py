@@ -9,20 +9,17 @@ The program runs in the measuring child's process group, so that the referee's k
 
 from __future__ import annotations
 
-import os
-import select
 import statistics
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bitgoeul.targets.child import Child
 from bitgoeul.targets.options import only, processor
 from bitgoeul.trials.ports import Contract, Fault, Loaded, SubjectFault
 
@@ -74,15 +71,7 @@ class PipeRunner:
     def __init__(self, argv: Sequence[str], samples: Scores, contract: Contract) -> None:
         self._samples = samples
         self._contract = contract
-        self._asked = 0
-        self._process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
-        )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise SubjectFault(Fault.NOT_READY, "the program has no pipes")
-        self._in = self._process.stdin.fileno()
-        self._out = self._process.stdout.fileno()
-        os.set_blocking(self._in, False)
+        self._child = Child(argv, name="the program", silence_ms=contract.silence_limit_ms)
         self._greet()
 
     def one(self, index: int) -> Scores:
@@ -95,85 +84,38 @@ class PipeRunner:
 
     def close(self) -> None:
         """Wait a moment for answers nobody asked for, then end the program."""
-        readable, _, _ = select.select([self._out], [], [], 0.05)
-        extra = os.read(self._out, HEAD.size) if readable else b""
-        self._end()
-        if extra:
-            raise SubjectFault(Fault.ANSWERED_TWICE, "more answers than questions")
+        self._child.close()
 
     def _greet(self) -> None:
         try:
-            if self._read(len(GREETING), self._deadline()) != GREETING:
+            if self._child.read(len(GREETING), self._child.deadline()) != GREETING:
                 raise SubjectFault(Fault.NOT_READY, "the program did not greet with BGP1")
         except SubjectFault as fault:
-            self._end()
+            self._child.end()
             if fault.fault is Fault.NO_ANSWER:
                 raise SubjectFault(Fault.NOT_READY, "the program did not greet in time") from fault
             raise
 
     def _ask(self, rows: Scores) -> Scores:
-        self._asked += 1
+        child = self._child
+        child.asked += 1
         started = time.monotonic()
-        deadline = self._deadline()
-        self._write(HEAD.pack(self._asked, *rows.shape) + rows.tobytes(), deadline)
-        number, count, columns = HEAD.unpack(self._read(HEAD.size, deadline))
-        if 0 < number < self._asked:
+        deadline = child.deadline()
+        child.write(HEAD.pack(child.asked, *rows.shape) + rows.tobytes(), deadline)
+        number, count, columns = HEAD.unpack(child.read(HEAD.size, deadline))
+        if 0 < number < child.asked:
             raise SubjectFault(Fault.ANSWERED_TWICE, f"question {number} was answered again")
-        if number != self._asked:
+        if number != child.asked:
             raise SubjectFault(Fault.MALFORMED, f"an answer to question {number}, which was never asked")
         if (count, columns) != (len(rows), self._contract.columns_out):
             told = f"[{count}, {columns}], expected [{len(rows)}, {self._contract.columns_out}]"
             raise SubjectFault(Fault.WRONG_OUTPUT, told)
-        body = self._read(4 * count * columns, deadline)
+        if 4 * count * columns > ANSWER_BYTES_MAX:
+            raise SubjectFault(Fault.MALFORMED, f"an answer of {4 * count * columns} bytes")
+        body = child.read(4 * count * columns, deadline)
         took_ms = int((time.monotonic() - started) * 1000)
         if took_ms > self._contract.answer_limit_ms:
             raise SubjectFault(
                 Fault.LATE, f"an answer took {took_ms} ms, the limit is {self._contract.answer_limit_ms} ms"
             )
         return np.frombuffer(body, dtype="<f4").reshape(count, columns)
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._contract.silence_limit_ms / 1000
-
-    def _write(self, data: bytes, deadline: float) -> None:
-        view = memoryview(data)
-        while view:
-            _, writable, _ = select.select([], [self._in], [], max(0.0, deadline - time.monotonic()))
-            if not writable:
-                raise SubjectFault(Fault.NO_ANSWER, "the program does not read its questions")
-            try:
-                view = view[os.write(self._in, view) :]
-            except BrokenPipeError as error:
-                raise self._ended() from error
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        if size > ANSWER_BYTES_MAX:
-            raise SubjectFault(Fault.MALFORMED, f"an answer of {size} bytes")
-        parts = bytearray()
-        while len(parts) < size:
-            readable, _, _ = select.select([self._out], [], [], max(0.0, deadline - time.monotonic()))
-            if not readable:
-                waited = self._contract.silence_limit_ms
-                raise SubjectFault(Fault.NO_ANSWER, f"question {self._asked}: no answer within {waited} ms")
-            part = os.read(self._out, size - len(parts))
-            if not part:
-                raise self._ended()
-            parts += part
-        return bytes(parts)
-
-    def _ended(self) -> SubjectFault:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
-        code = self._process.returncode
-        how = "closed its output" if code is None else f"ended by signal {-code}" if code < 0 else f"exit {code}"
-        return SubjectFault(Fault.CRASHED, f"the program {how} before answering question {self._asked}")
-
-    def _end(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            self._process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)

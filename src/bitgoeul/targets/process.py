@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bitgoeul.targets.child import Child
 from bitgoeul.targets.serve import GREETING
 from bitgoeul.targets.wire import frame, read_frame
 from bitgoeul.trials.ports import Contract, Fault, Runner, SubjectFault, Value
@@ -46,10 +44,15 @@ class ProcessTarget:
         silence_ms: int = SILENCE_MS,
         complaints: Path | None = None,
     ) -> None:
-        self._entry, self._options = entry, dict(options)
-        self._silence_ms, self._complaints = silence_ms, complaints
-        self._asked = 0
-        self._start()
+        argv = [sys.executable, "-u", "-m", "bitgoeul.targets.serve", entry, json.dumps(dict(options))]
+        self._child = Child(
+            argv, name="the target's process", silence_ms=silence_ms, complaints=complaints or Path(os.devnull)
+        )
+        try:
+            self._greet(time.monotonic() + min(START_MS, silence_ms) / 1000)
+        except SubjectFault:
+            self._child.end()
+            raise
 
     def describe(self) -> Mapping[str, str]:
         """What the class says of itself."""
@@ -65,7 +68,7 @@ class ProcessTarget:
         """The subject for samples that are timed one by one."""
         from bitgoeul.targets.bench import LoadedRunner
 
-        self._silence_ms = contract.silence_limit_ms
+        self._child.silence_ms = contract.silence_limit_ms
         runner = LoadedRunner(self.load(path), samples, contract, after=self.end)
         runner.probe()
         return runner
@@ -84,49 +87,30 @@ class ProcessTarget:
 
     def end(self) -> None:
         """End the process; raises SubjectFault (ANSWERED_TWICE) for answers that nobody asked for."""
-        readable, _, _ = select.select([self._out], [], [], 0.05)
-        extra = os.read(self._out, 1) if readable else b""
-        self._stop()
-        if extra:
-            raise SubjectFault(Fault.ANSWERED_TWICE, "more answers than questions")
+        self._child.close()
 
     def ask(
         self, head: Mapping[str, Any], values: Sequence[Value] | None = None, *, refusal: Fault = Fault.REFUSED
     ) -> tuple[dict[str, Any], list[Value]]:
         """One question and its answer; raises SubjectFault by name whatever else happens."""
-        self._asked += 1
-        deadline = time.monotonic() + self._silence_ms / 1000
-        self._write(frame({"id": self._asked, **head}, values), deadline)
-        told, answers = read_frame(lambda size: self._read(size, deadline))
+        child = self._child
+        child.asked += 1
+        deadline = child.deadline()
+        child.write(frame({"id": child.asked, **head}, values), deadline)
+        told, answers = read_frame(lambda size: child.read(size, deadline))
         number = told.get("id")
-        if isinstance(number, int) and 0 < number < self._asked:
+        if isinstance(number, int) and 0 < number < child.asked:
             raise SubjectFault(Fault.ANSWERED_TWICE, f"question {number} was answered again")
-        if number != self._asked:
+        if number != child.asked:
             raise SubjectFault(Fault.MALFORMED, f"an answer to question {number}, which was never asked")
         if "refused" in told:
             raise SubjectFault(refusal, str(told["refused"]))
         return told, answers
 
-    def _start(self) -> None:
-        argv = [sys.executable, "-u", "-m", "bitgoeul.targets.serve", self._entry, json.dumps(self._options)]
-        with (self._complaints or Path(os.devnull)).open("ab") as complaints:
-            self._process = subprocess.Popen(
-                argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, bufsize=0
-            )
-        if self._process.stdin is None or self._process.stdout is None:
-            raise SubjectFault(Fault.NOT_READY, "the target's process has no pipes")
-        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
-        os.set_blocking(self._in, False)
-        try:
-            self._greet(time.monotonic() + min(START_MS, self._silence_ms) / 1000)
-        except SubjectFault:
-            self._stop()
-            raise
-
     def _greet(self, deadline: float) -> None:
         try:
-            greeting = self._read(len(GREETING), deadline)
-            hello, _ = read_frame(lambda size: self._read(size, deadline))
+            greeting = self._child.read(len(GREETING), deadline)
+            hello, _ = read_frame(lambda size: self._child.read(size, deadline))
         except SubjectFault as fault:
             raise SubjectFault(
                 Fault.NOT_READY, f"the target's process did not become ready: {fault.detail}"
@@ -149,48 +133,6 @@ class ProcessTarget:
     def _telemetry(self) -> Mapping[str, int]:
         told: Mapping[str, int] = self.ask({"do": "telemetry"})[0]["told"]
         return told
-
-    def _write(self, data: bytes, deadline: float) -> None:
-        view = memoryview(data)
-        while view:
-            _, writable, _ = select.select([], [self._in], [], max(0.0, deadline - time.monotonic()))
-            if not writable:
-                raise SubjectFault(Fault.NO_ANSWER, "the target's process does not read its questions")
-            try:
-                view = view[os.write(self._in, view) :]
-            except BrokenPipeError as error:
-                raise self._ended() from error
-
-    def _read(self, size: int, deadline: float) -> bytes:
-        parts = bytearray()
-        while len(parts) < size:
-            readable, _, _ = select.select([self._out], [], [], max(0.0, deadline - time.monotonic()))
-            if not readable:
-                raise SubjectFault(
-                    Fault.NO_ANSWER, f"question {self._asked}: no answer within {self._silence_ms} ms"
-                )
-            part = os.read(self._out, min(size - len(parts), 2**20))
-            if not part:
-                raise self._ended()
-            parts += part
-        return bytes(parts)
-
-    def _ended(self) -> SubjectFault:
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
-        code = self._process.returncode
-        how = "closed its output" if code is None else f"ended by signal {-code}" if code < 0 else f"exit {code}"
-        return SubjectFault(Fault.CRASHED, f"the target's process {how} before answering question {self._asked}")
-
-    def _stop(self) -> None:
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            self._process.wait(0.5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(5)
 
 
 class RemoteModel:

@@ -13,6 +13,7 @@ from typing import Any
 
 from bitgoeul.kernel.text import N_, Text
 from bitgoeul.protocols.compatibility.record import GOOD, SCHEMA, Result, counted
+from bitgoeul.protocols.identity import engine, identity
 from bitgoeul.protocols.reading import Damaged, get
 from bitgoeul.trials.ports import Fault, Json, Outcome, Reason, Verdict
 
@@ -61,7 +62,7 @@ def judge(record: Json, definition: Json, attempts: int) -> Verdict:
 
 
 def _judge(record: Json, definition: Json) -> tuple[Outcome, list[Reason]]:
-    reasons = [_identity(record, definition), _engine(record, definition)]
+    reasons = [identity(record, definition, SCHEMA), engine(record, definition)]
     finding = get(record, "finding", dict, optional=True)
     if finding is not None:
         outcome, reason = _finding(finding)
@@ -79,31 +80,6 @@ def _judge(record: Json, definition: Json) -> tuple[Outcome, list[Reason]]:
         return Outcome.FAILED, reasons
     warned = any(reason.passed is False for reason in reasons)
     return (Outcome.WARNED if warned else Outcome.PASSED), reasons
-
-
-def _identity(record: Json, definition: Json) -> Reason:
-    protocol = get(record, "protocol", dict)
-    fits = (
-        get(record, "schema", str) == SCHEMA
-        and protocol.get("code") == definition["code"]
-        and protocol.get("version") == definition["version"]
-    )
-    return Reason("protocol", fits, Text(
-        N_("The record is one of this protocol.") if fits else N_("The record is not one of this protocol.")
-    ))  # fmt: skip
-
-
-def _engine(record: Json, definition: Json) -> Reason:
-    told = {p["name"]: p["version"] for p in get(record, "environment.packages", list) if isinstance(p, dict)}
-    wanted = definition["engine"]["packages"]
-    wrong = sorted(f"{name} {told.get(name, '—')}" for name in wanted if told.get(name) != wanted[name])
-    text = (
-        Text(N_("The engine has other versions than the protocol names: {found}."), {"found": ", ".join(wrong)})
-        if wrong
-        else Text(N_("The engine has the versions the protocol names."))
-    )
-    limit = ", ".join(f"{name} {version}" for name, version in sorted(wanted.items()))
-    return Reason("engine", not wrong, text, ", ".join(wrong) or None, limit)
 
 
 def _inputs(record: Json) -> Reason:

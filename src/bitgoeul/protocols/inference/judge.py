@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bitgoeul.kernel.text import N_, Text
+from bitgoeul.protocols.identity import engine, identity
 from bitgoeul.protocols.inference.intervals import clopper_pearson_upper, paired_limit
 from bitgoeul.protocols.inference.record import EDGES_NS, SCHEMA, flags
 from bitgoeul.protocols.reading import Damaged, get
@@ -68,7 +69,7 @@ def judge(record: Json, definition: Json, attempts: int) -> Verdict:
 
 
 def _judge(record: Json, definition: Json, counted: Reason) -> Verdict:
-    reasons = [_identity(record, definition), *_machine(record, definition)]
+    reasons = [identity(record, definition, SCHEMA), *_machine(record, definition)]
     if any(reason.passed is False for reason in reasons):
         return Verdict(Outcome.INVALID, (*reasons, counted))
     finding = get(record, "finding", dict, optional=True)
@@ -95,30 +96,9 @@ def _judge(record: Json, definition: Json, counted: Reason) -> Verdict:
     return Verdict(Outcome.PASSED if noise.passed else Outcome.WARNED, (*reasons, noise, counted))
 
 
-def _identity(record: Json, definition: Json) -> Reason:
-    protocol = get(record, "protocol", dict)
-    fits = (
-        get(record, "schema", str) == SCHEMA
-        and protocol.get("code") == definition["code"]
-        and protocol.get("version") == definition["version"]
-    )
-    return Reason("protocol", fits, Text(
-        N_("The record is one of this protocol.") if fits else N_("The record is not one of this protocol.")
-    ))  # fmt: skip
-
-
 def _machine(record: Json, definition: Json) -> list[Reason]:
     """The exact engine versions and the digests of the protocol's own files."""
-    told = {p["name"]: p["version"] for p in get(record, "environment.packages", list) if isinstance(p, dict)}
-    wanted = definition["engine"]["packages"]
-    wrong = sorted(f"{name} {told.get(name, '—')}" for name in wanted if told.get(name) != wanted[name])
-    text = (
-        Text(N_("The engine has other versions than the protocol names: {found}."), {"found": ", ".join(wrong)})
-        if wrong
-        else Text(N_("The engine has the versions the protocol names."))
-    )
-    limit = ", ".join(f"{name} {version}" for name, version in sorted(wanted.items()))
-    versions = Reason("engine", not wrong, text, ", ".join(wrong) or None, limit)
+    versions = engine(record, definition)
     if "inputs" not in record:
         return [versions]
     seen = {entry.get("name"): entry.get("digest") for entry in get(record, "inputs", list)}
